@@ -59,7 +59,13 @@ else {
   if (!phase("check", ["run", "test/check.ts"])) broken.push("check")
   for (const suite of running) {
     const report = join(reports, `${suite.name}.xml`)
-    const passed = phase(suite.name, ["test", ...suite.paths, "--reporter=junit", `--reporter-outfile=${report}`])
+    const passed = phase(suite.name, [
+      "test",
+      "--timeout=60000",
+      ...suite.paths,
+      "--reporter=junit",
+      `--reporter-outfile=${report}`,
+    ])
     if (!count(report) || !passed) broken.push(suite.name)
   }
 }

@@ -1,0 +1,62 @@
+import type { ClaimValidationRule } from "./JwtEntry.ts"
+
+interface MultiTenantIssuer {
+  readonly service: string
+  readonly matches: (url: URL) => boolean
+  /** Claims whose value names one owner and is never given to another one, unlike names of accounts and repositories. */
+  readonly ownerClaims: readonly string[]
+}
+
+const at =
+  (host: string, path = "") =>
+  (url: URL) =>
+    url.host === host && url.pathname.replace(/\/+$/, "") === path
+
+const entraHosts = new Set([
+  "login.microsoftonline.com",
+  "login.microsoftonline.us",
+  "login.partner.microsoftonline.cn",
+  "login.chinacloudapi.cn",
+  "login.windows.net",
+  "sts.windows.net",
+])
+/** The last one is the tenant in which all personal Microsoft accounts live. */
+const entraTenantsOfEverybody = new Set([
+  "common",
+  "organizations",
+  "consumers",
+  "{tenantid}",
+  "9188040d-6c67-4c5b-b112-36a304b66dad",
+])
+
+/** Issuers that sign for anybody with an account there. Without a rule on an owner each of their users is `system:authenticated`. */
+const multiTenantIssuers: readonly MultiTenantIssuer[] = [
+  {
+    service: "GitHub Actions",
+    matches: at("token.actions.githubusercontent.com"),
+    ownerClaims: ["repository_owner_id", "repository_id", "enterprise_id"],
+  },
+  {
+    service: "GitLab.com",
+    matches: at("gitlab.com"),
+    // Not user_id: whoever gets a user to start a pipeline in their own project has a token with that user's id.
+    ownerClaims: ["namespace_id", "project_id"],
+  },
+  {
+    service: "Microsoft Entra for all tenants",
+    matches: (url) =>
+      entraHosts.has(url.host) &&
+      entraTenantsOfEverybody.has(decodeURIComponent(url.pathname.split("/")[1] ?? "").toLowerCase()),
+    ownerClaims: ["tid"],
+  },
+]
+
+/** The service behind an issuer that signs for everybody, when no rule limits the owner; undefined when all is well. */
+export const unlimitedService = (
+  issuerUrl: URL,
+  rules: readonly ClaimValidationRule[],
+): { readonly service: string; readonly ownerClaims: readonly string[] } | undefined =>
+  multiTenantIssuers.find(
+    ({ matches, ownerClaims }) =>
+      matches(issuerUrl) && !rules.some(({ claim }) => claim !== undefined && ownerClaims.includes(claim)),
+  )

@@ -1,0 +1,94 @@
+import "reflect-metadata"
+import { webcrypto } from "node:crypto"
+import {
+  AuthorityKeyIdentifierExtension,
+  BasicConstraintsExtension,
+  ExtendedKeyUsage,
+  ExtendedKeyUsageExtension,
+  KeyUsageFlags,
+  KeyUsagesExtension,
+  SubjectAlternativeNameExtension,
+  SubjectKeyIdentifierExtension,
+  X509Certificate,
+  X509CertificateGenerator,
+} from "@peculiar/x509"
+import { clusterServerName } from "./names.ts"
+
+/** A certificate and its private key, both PEM (the key PKCS #8, ECDSA P-256). */
+export interface CertificateAndKey {
+  readonly certificatePem: string
+  readonly keyPem: string
+}
+
+const algorithm = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" } as const
+const dayMillis = 86_400_000
+/** Clocks of clients differ: a certificate is good from a little before it was made. */
+const backdateMillis = 3_600_000
+
+const newKeys = () =>
+  webcrypto.subtle.generateKey(algorithm, true, ["sign", "verify"]) as Promise<webcrypto.CryptoKeyPair>
+const pem = (label: string, der: ArrayBuffer) =>
+  `-----BEGIN ${label}-----\n${Buffer.from(der)
+    .toString("base64")
+    .match(/.{1,64}/g)
+    ?.join("\n")}\n-----END ${label}-----\n`
+const keyPem = async (key: webcrypto.CryptoKey) => pem("PRIVATE KEY", await webcrypto.subtle.exportKey("pkcs8", key))
+const serial = () =>
+  Buffer.from(webcrypto.getRandomValues(new Uint8Array(16)))
+    .toString("hex")
+    .replace(/^[89a-f]/, "7")
+
+/** RFC 5280 section 4.1.2.5: validity has whole seconds. */
+const wholeSeconds = (millis: number) => new Date(Math.floor(millis / 1000) * 1000)
+
+/** A root for one cluster's serving certificates; it can issue leaves and no further authorities. */
+export const newRoot = async (cluster: string, days: number, now: Date): Promise<CertificateAndKey> => {
+  const keys = await newKeys()
+  const certificate = await X509CertificateGenerator.createSelfSigned({
+    serialNumber: serial(),
+    name: `CN=clusterconnect ${cluster} root`,
+    notBefore: wholeSeconds(now.getTime() - backdateMillis),
+    notAfter: wholeSeconds(now.getTime() + days * dayMillis),
+    signingAlgorithm: algorithm,
+    keys,
+    extensions: [
+      new BasicConstraintsExtension(true, 0, true),
+      new KeyUsagesExtension(KeyUsageFlags.keyCertSign | KeyUsageFlags.cRLSign, true),
+      await SubjectKeyIdentifierExtension.create(keys.publicKey),
+    ],
+  })
+  return { certificatePem: `${certificate.toString("pem")}\n`, keyPem: await keyPem(keys.privateKey) }
+}
+
+/** The auth proxy's serving certificate: `<cluster>.clusterconnect.internal`, server authentication only. */
+export const newLeaf = async (
+  root: CertificateAndKey,
+  cluster: string,
+  days: number,
+  now: Date,
+): Promise<CertificateAndKey> => {
+  const issuer = new X509Certificate(root.certificatePem)
+  const signingKey = await webcrypto.subtle.importKey("pkcs8", derOf(root.keyPem), algorithm, false, ["sign"])
+  const keys = await newKeys()
+  const certificate = await X509CertificateGenerator.create({
+    serialNumber: serial(),
+    subject: `CN=${clusterServerName(cluster)}`,
+    issuer: issuer.subject,
+    notBefore: wholeSeconds(now.getTime() - backdateMillis),
+    notAfter: wholeSeconds(Math.min(now.getTime() + days * dayMillis, issuer.notAfter.getTime())),
+    signingAlgorithm: algorithm,
+    publicKey: keys.publicKey,
+    signingKey,
+    extensions: [
+      new BasicConstraintsExtension(false, undefined, true),
+      new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),
+      new ExtendedKeyUsageExtension([ExtendedKeyUsage.serverAuth]),
+      new SubjectAlternativeNameExtension([{ type: "dns", value: clusterServerName(cluster) }]),
+      await AuthorityKeyIdentifierExtension.create(issuer.publicKey),
+      await SubjectKeyIdentifierExtension.create(keys.publicKey),
+    ],
+  })
+  return { certificatePem: `${certificate.toString("pem")}\n`, keyPem: await keyPem(keys.privateKey) }
+}
+
+const derOf = (text: string) => Buffer.from(text.replace(/-----[^-]+-----|\s/g, ""), "base64")
