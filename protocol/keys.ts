@@ -81,7 +81,8 @@ const spkiHeader = Buffer.from("302a300506032b6570032100", "hex")
 export const spkiFromJwk = (jwk: unknown): Spki => {
   const { kty, crv, x, d } = (typeof jwk === "object" && jwk !== null ? jwk : {}) as Record<string, unknown>
   if (d !== undefined) throw new TypeError('expected a public JWK, found a private one ("d"): make a new key')
-  const spki = typeof x === "string" ? Buffer.concat([spkiHeader, Buffer.from(x, "base64url")]).toString("base64url") : ""
+  const spki =
+    typeof x === "string" ? Buffer.concat([spkiHeader, Buffer.from(x, "base64url")]).toString("base64url") : ""
   if (kty !== "OKP" || crv !== "Ed25519" || !isSpki(spki) || jwkOf(spki).x !== x)
     throw new TypeError('expected a public JWK with "kty": "OKP", "crv": "Ed25519" and "x", the base64url of 32 bytes')
   return spki

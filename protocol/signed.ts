@@ -49,7 +49,11 @@ export const decodeJson = <A, I>(
 /** A path may hold keys that the peer chose: bounded, and nothing that a terminal obeys. */
 const maxFieldName = 200
 const fieldName = (path: readonly PropertyKey[] = []): string =>
-  path.map(String).join(".").replace(/[^\x20-\x7e]/g, "?").slice(0, maxFieldName) || "(top)"
+  path
+    .map(String)
+    .join(".")
+    .replace(/[^\x20-\x7e]/g, "?")
+    .slice(0, maxFieldName) || "(top)"
 
 /** Signs {@link fieldBytes} of the fields. */
 export const signFields = (

@@ -1,0 +1,103 @@
+import { readFile } from "node:fs/promises"
+import { Effect, Either, Queue, type Schema, type Scope, type Stream, SubscriptionRef } from "effect"
+import { watchFiles } from "../files/watchFiles.ts"
+import { counter, gauge } from "../metrics.ts"
+import { ConfigurationInvalid, decodeConfiguration, type Loaded } from "./decode.ts"
+
+/** A configuration that follows its file. What is in force is always a value that passed the schema. */
+export interface WatchedConfiguration<A> {
+  /** What is in force now. Plain and cheap: for every request. */
+  readonly current: () => Loaded<A>
+  /** Why the file's present content is not in force; undefined when it is. */
+  readonly failure: () => ConfigurationInvalid | undefined
+  /** The value in force, then every later one. */
+  readonly changes: Stream.Stream<Loaded<A>>
+  /** Reads the file now; fails with what is wrong with it, and the last good value stays. */
+  readonly reload: Effect.Effect<Loaded<A>, ConfigurationInvalid>
+}
+
+const reloads = counter("clusterconnect_configuration_reloads_total", "Configuration files read again, by outcome.", [
+  "outcome",
+])
+const inForce = gauge(
+  "clusterconnect_configuration_current",
+  "1 when the configuration file's present content is in force.",
+)
+
+/** Reads and decodes a configuration file once. */
+export function loadConfiguration<A, I>(
+  path: string,
+  schema: Schema.Schema<A, I>,
+): Effect.Effect<Loaded<A>, ConfigurationInvalid> {
+  return Effect.flatMap(
+    Effect.tryPromise({
+      try: () => readFile(path, "utf8"),
+      catch: (error) =>
+        new ConfigurationInvalid({ source: path, problems: [unreadable(error as NodeJS.ErrnoException)] }),
+    }),
+    (text) => decodeConfiguration(schema, text, path),
+  )
+}
+
+/**
+ * Loads the file and follows it until the scope ends: replaced, edited or swapped by the kubelet, or on SIGHUP. Fails only if
+ * the first load does; later a bad file is logged and counted, and the last good value stays in force.
+ */
+export function watchConfiguration<A, I>(
+  path: string,
+  schema: Schema.Schema<A, I>,
+  options: { readonly pollMillis?: number; readonly signals?: Pick<NodeJS.Process, "on" | "off"> } = {},
+): Effect.Effect<WatchedConfiguration<A>, ConfigurationInvalid, Scope.Scope> {
+  return Effect.gen(function* () {
+    // Watching begins before the first read, so that no change falls between the two.
+    const touched = yield* Queue.sliding<void>(1)
+    const touch = () => void Queue.unsafeOffer(touched, undefined)
+    yield* Effect.acquireRelease(
+      Effect.sync(() => watchFiles([path], touch, options)),
+      (watched) => Effect.sync(() => watched.close()),
+    )
+    const signals = options.signals ?? process
+    yield* Effect.acquireRelease(
+      Effect.sync(() => signals.on("SIGHUP", touch)),
+      () => Effect.sync(() => signals.off("SIGHUP", touch)),
+    )
+    const ref = yield* SubscriptionRef.make(yield* loadConfiguration(path, schema))
+    let current = yield* SubscriptionRef.get(ref)
+    let failure: ConfigurationInvalid | undefined
+    inForce.set(1)
+    const once = yield* Effect.makeSemaphore(1)
+    const reload = Effect.gen(function* () {
+      const loaded = yield* Effect.either(loadConfiguration(path, schema))
+      if (Either.isLeft(loaded)) {
+        failure = loaded.left
+        reloads.add(1, { outcome: "refused" })
+        inForce.set(0)
+        return yield* failure
+      }
+      failure = undefined
+      inForce.set(1)
+      if (loaded.right.hash === current.hash) return current
+      current = loaded.right
+      reloads.add(1, { outcome: "applied" })
+      yield* SubscriptionRef.set(ref, current)
+      yield* Effect.logInfo("configuration reloaded").pipe(Effect.annotateLogs({ path, hash: current.hash }))
+      return current
+    }).pipe(once.withPermits(1), Effect.uninterruptible)
+    const follow = Effect.zipRight(Queue.take(touched), reload).pipe(
+      Effect.catchAll((error) =>
+        Effect.logError("configuration refused; the last good one stays in force", { path, problems: error.problems }),
+      ),
+      Effect.forever,
+    )
+    yield* Effect.forkScoped(follow)
+    return { current: () => current, failure: () => failure, changes: ref.changes, reload }
+  })
+}
+
+function unreadable({ code, message }: NodeJS.ErrnoException): string {
+  return code === "ENOENT"
+    ? "there is no such file"
+    : code === "EACCES"
+      ? "it may not be read by this user"
+      : (code ?? message)
+}

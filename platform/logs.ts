@@ -1,0 +1,4 @@
+/** Log lines: JSON on stderr, redacted. */
+export { type Fields, type Level, type Log, type LogOptions, levels, makeLog } from "./logs/Log.ts"
+export { logAt, logLayer } from "./logs/layer.ts"
+export { namesSecret, redact } from "./logs/redact.ts"
