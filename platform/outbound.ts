@@ -16,6 +16,7 @@ export {
   UpgradeRefused,
 } from "./outbound/failures.ts"
 export type { Route } from "./outbound/openTransport.ts"
+export { pipeTo } from "./outbound/pipeTo.ts"
 export { type ProxySettings, proxyFor, proxySettings } from "./outbound/proxyRules.ts"
 export {
   type JsonAnswer,

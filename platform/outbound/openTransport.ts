@@ -19,35 +19,55 @@ export interface Route {
  * TLS for https and wss. Rejects with {@link Unreachable} naming the stage, or with the attempt's abort reason; then nothing
  * stays open.
  */
-export async function openTransport(url: URL, route: Route, attempt: Attempt): Promise<net.Socket> {
-  const proxy = proxyFor(url, route.proxy ?? {})
-  const roots = route.ca ?? defaultRoots()
+export function openTransport(url: URL, route: Route, attempt: Attempt): Promise<net.Socket> {
+  return opening(async (keep) => {
+    const { socket } = await piped(url, route, attempt, keep)
+    if (!isSecure(url)) return socket
+    attempt.stage = "tls"
+    return secured(keep(wrapped(socket, url, route.ca ?? defaultRoots())), attempt)
+  }, attempt)
+}
+
+/** As {@link openTransport}, without the TLS to the URL's host. `viaProxy`: a proxy resolved the name and connected. */
+export function openPipe(
+  url: URL,
+  route: Route,
+  attempt: Attempt,
+): Promise<{ readonly socket: net.Socket; readonly viaProxy: boolean }> {
+  return opening((keep) => piped(url, route, attempt, keep), attempt)
+}
+
+type Keep = <S extends net.Socket>(socket: S) => S
+
+async function opening<A>(open: (keep: Keep) => Promise<A>, attempt: Attempt): Promise<A> {
   const opened: net.Socket[] = []
-  const keep = <S extends net.Socket>(socket: S): S => {
-    opened.push(socket)
-    // An error between two steps, or after the failure was reported, has nobody else to hear it.
-    socket.on("error", () => {})
-    return socket
-  }
   try {
-    attempt.stage = proxy ? "proxy" : net.isIP(hostOf(url)) ? "tcp" : "dns"
-    let socket: net.Socket = keep(net.connect({ host: hostOf(proxy ?? url), port: portOf(proxy ?? url) }))
-    socket.once("lookup", (error: Error | null) => {
-      if (!error && !proxy) attempt.stage = "tcp"
+    const made = await open((socket) => {
+      opened.push(socket)
+      // An error between two steps, or after the failure was reported, has nobody else to hear it.
+      socket.on("error", () => {})
+      return socket
     })
-    await happened(socket, "connect", attempt)
-    if (proxy?.protocol === "https:") socket = await secured(keep(wrapped(socket, proxy, roots)), attempt)
-    if (proxy) socket = await tunnelled(socket, proxy, attempt)
-    if (isSecure(url)) {
-      attempt.stage = "tls"
-      socket = await secured(keep(wrapped(socket, url, roots)), attempt)
-    }
     attempt.stage = "http"
-    return socket
+    return made
   } catch (error) {
     for (const socket of opened) socket.destroy()
     throw error
   }
+}
+
+async function piped(url: URL, route: Route, attempt: Attempt, keep: Keep) {
+  const proxy = proxyFor(url, route.proxy ?? {})
+  attempt.stage = proxy ? "proxy" : net.isIP(hostOf(url)) ? "tcp" : "dns"
+  let socket: net.Socket = keep(net.connect({ host: hostOf(proxy ?? url), port: portOf(proxy ?? url) }))
+  socket.once("lookup", (error: Error | null) => {
+    if (!error && !proxy) attempt.stage = "tcp"
+  })
+  await happened(socket, "connect", attempt)
+  if (proxy?.protocol === "https:")
+    socket = await secured(keep(wrapped(socket, proxy, route.ca ?? defaultRoots())), attempt)
+  if (proxy) socket = await tunnelled(socket, proxy, attempt)
+  return { socket, viaProxy: proxy !== undefined }
 }
 
 function wrapped(socket: net.Socket, url: URL, { secureContext }: TrustedRoots): tls.TLSSocket {
