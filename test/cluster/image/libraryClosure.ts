@@ -1,0 +1,26 @@
+import { mustRun } from "../process/runProgram.ts"
+import type { ImageFile } from "./ociImage.ts"
+
+/** A program needs a library that this machine does not have. */
+export class LibraryMissing extends Error {
+  override readonly name = "LibraryMissing"
+}
+
+/** A dynamically linked program with its loader and libraries, each at the path where the loader looks for it. */
+export async function libraryClosure(source: string, path: string): Promise<readonly ImageFile[]> {
+  const libraries = parseLdd(await mustRun("ldd", [source]), source)
+  return [
+    { path, source, mode: 0o755 },
+    ...libraries.map((library) => ({ path: library, source: library, mode: 0o755 })),
+  ]
+}
+
+/** Absolute paths in the output of ldd(1); the vDSO has none. Throws LibraryMissing for "not found". */
+export function parseLdd(output: string, program: string): readonly string[] {
+  const missing = output.split("\n").filter((line) => line.includes("not found"))
+  if (missing.length > 0) throw new LibraryMissing(`${program} needs ${missing.map((line) => line.trim()).join(", ")}`)
+  return output
+    .split("\n")
+    .map((line) => /(?:=> )?(\/\S+) \(0x[0-9a-f]+\)/.exec(line)?.[1])
+    .filter((found) => found !== undefined)
+}
