@@ -1,0 +1,74 @@
+import {
+  floorBytes,
+  initialWindowBytes,
+  keepCapBytes,
+  maxWindowBytes,
+  queueMillis,
+  rttProbeMillis,
+  spareShare,
+  windowIdleMillis,
+  windowSampleMillis,
+} from "./limits.ts"
+import { keptBytes } from "./sendQueue.ts"
+import type { Live, Moment, State } from "./state.ts"
+
+/** Bytes of the process budget that the stream holds: promised to the peer or kept for replay, each beyond its floor. */
+export const reservedBytes = (state: State): number =>
+  state.phase === "live" ? promisedBeyondFloor(state) + Math.max(0, keptBytes(state.queue) - floorBytes) : 0
+
+const promisedBeyondFloor = (state: Live) => Math.max(0, state.creditGiven - state.delivered - floorBytes)
+
+/** How many bytes the producer may hand over now: within the peer's credit, our own cap and the budget. */
+export const takeableBytes = (state: State, spare: number): number => {
+  if (state.phase !== "live" || state.fin !== "none") return 0
+  const kept = keptBytes(state.queue)
+  const budgeted = Math.max(0, floorBytes - kept) + spare
+  return Math.max(0, Math.min(state.peerCredit - state.queue.end, keepCapBytes - kept, budgeted))
+}
+
+/** The window as far as the budget has it. */
+const affordableWindow = (state: Live, spare: number) =>
+  Math.min(state.window, floorBytes + promisedBeyondFloor(state) + Math.floor(spare * spareShare))
+
+/** Raises the credit to what the window and the budget give; never lowers it. */
+export const raiseCredit = (state: Live, spare: number): void => {
+  state.creditGiven = Math.max(state.creditGiven, state.delivered + affordableWindow(state, spare))
+}
+
+/** Renews the credit once a quarter of the window would be gained: more often costs messages, less often stalls the peer. */
+export const renewCredit = (state: Live, spare: number): void => {
+  const window = affordableWindow(state, spare)
+  if (state.peerFin || state.delivered + window - state.creditGiven < window / 4) return
+  state.creditGiven = state.delivered + window
+  state.owesCredit = true
+}
+
+/** Measures the rate at which bytes leave downstream and fits the window: 2 x rate x minimum RTT. */
+export const tuneWindow = (state: Live, at: Moment): void => {
+  const idle = at.now - state.lastDelivery > windowIdleMillis
+  state.lastDelivery = at.now
+  if (idle) {
+    state.sampleAt = at.now
+    state.sampleDelivered = state.delivered
+    return
+  }
+  const bytes = state.delivered - state.sampleDelivered
+  const elapsed = at.now - state.sampleAt
+  if (bytes >= state.window / 4 && at.now >= state.rttProbeAt && state.pingSentAt === undefined) {
+    state.pingId += 1
+    state.owesPing = true
+    state.rttProbeAt = at.now + rttProbeMillis
+  }
+  const rtt = Number.isFinite(state.minRttMillis) ? state.minRttMillis : 0
+  if (bytes < state.window / 2 || elapsed < Math.max(windowSampleMillis, rtt)) return
+  state.sampleAt = at.now
+  state.sampleDelivered = state.delivered
+  state.window = fittingWindow(bytes / elapsed, rtt)
+}
+
+/** @param rate bytes per millisecond */
+export const fittingWindow = (rate: number, minRttMillis: number): number => {
+  const target = 2 * rate * minRttMillis
+  const withoutQueueing = Math.min(initialWindowBytes, rate * queueMillis)
+  return Math.round(Math.min(maxWindowBytes, Math.max(target, withoutQueueing, floorBytes)))
+}

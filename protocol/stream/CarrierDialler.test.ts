@@ -1,0 +1,88 @@
+import { expect, test } from "bun:test"
+import type { WebSocket } from "ws"
+import { CarrierDialler, type DialAttempt } from "./CarrierDialler.ts"
+import { authProxyGone, CarrierRefused } from "./CarrierRefused.ts"
+
+const socket = { terminate: () => {} } as unknown as WebSocket
+
+/** A dialler whose waits and clock are the test's. */
+const rig = (answers: (WebSocket | Error)[]) => {
+  const waits: number[] = []
+  const attempts: DialAttempt[] = []
+  let now = 0
+  const { promise, resolve } = Promise.withResolvers<string>()
+  const dialler = new CarrierDialler(
+    async (attempt) => {
+      attempts.push(attempt)
+      const answer = answers.length > 1 ? answers.shift()! : answers[0]!
+      if (answer instanceof Error) throw answer
+      return answer
+    },
+    {
+      opened: (_socket, generation) => resolve(`opened ${generation}`),
+      failed: () => {},
+      refused: (reason) => resolve(`refused ${reason} after ${now} ms`),
+    },
+    {
+      wait: async (millis) => {
+        waits.push(millis)
+        now += millis
+      },
+      now: () => now,
+    },
+  )
+  return { dialler, waits, attempts, result: promise }
+}
+
+const refused = (code: string, retriable: boolean, status = 503) =>
+  new CarrierRefused({ status, body: "", retriable, code })
+
+test("retries begin at once, then after 0.25 s doubling to 2 s, each with a higher generation", async () => {
+  const lost = new Error("network is unreachable")
+  const it = rig([lost, lost, lost, lost, lost, lost, socket])
+  it.dialler.start("a:1#n")
+  expect(await it.result).toBe("opened 7")
+  expect(it.waits).toEqual([250, 500, 1_000, 2_000, 2_000, 2_000])
+  expect(it.attempts.map((attempt) => attempt.generation)).toEqual([1, 2, 3, 4, 5, 6, 7])
+  expect(it.attempts.every((attempt) => attempt.instance === "a:1#n")).toBe(true)
+})
+
+test("a retriable refusal is retried, a final one ends the search with its word", async () => {
+  const it = rig([refused("no-agent", true), refused("relay-token-expired", false)])
+  it.dialler.start("a:1#n")
+  expect(await it.result).toBe("refused relay-token-expired after 250 ms")
+})
+
+for (const status of [401, 403])
+  test(`${status} is final whatever else is said`, async () => {
+    const it = rig([refused("forbidden", true, status)])
+    it.dialler.start("a:1#n")
+    expect(await it.result).toBe("refused forbidden after 0 ms")
+  })
+
+test("an instance that is not found is searched for 35 s and then gone", async () => {
+  const it = rig([refused(authProxyGone, true)])
+  it.dialler.start("a:1#n")
+  const result = await it.result
+  expect(result).toStartWith("refused auth-proxy-gone after ")
+  expect(Number(/\d+/.exec(result)![0])).toBeGreaterThanOrEqual(35_000)
+  expect(Number(/\d+/.exec(result)![0])).toBeLessThan(38_000)
+})
+
+test("other failures in between start the 35 s anew, since the instance was not looked for", async () => {
+  const answers: (WebSocket | Error)[] = Array.from({ length: 15 }, () => refused(authProxyGone, true))
+  const it = rig([...answers, refused("no-agent", true), ...answers, socket])
+  it.dialler.start("a:1#n")
+  expect(await it.result).toBe("opened 32")
+})
+
+test("a carrier that opens after the stream has ended is closed", async () => {
+  const dialling = Promise.withResolvers<WebSocket>()
+  const closed = Promise.withResolvers<void>()
+  const dialler = new CarrierDialler(() => dialling.promise, { opened: () => {}, failed: () => {}, refused: () => {} })
+  const attempt = dialler.attempt(undefined)
+  dialler.stop()
+  await expect(attempt).rejects.toThrow("the stream has ended")
+  dialling.resolve({ terminate: () => closed.resolve() } as unknown as WebSocket)
+  await closed.promise
+})

@@ -1,0 +1,122 @@
+import type { WebSocket } from "ws"
+import { authProxyGone, CarrierRefused } from "./CarrierRefused.ts"
+
+export interface DialAttempt {
+  readonly generation: number
+  /** The auth proxy that holds the stream; absent in the first attempt. */
+  readonly instance?: string
+  /** Aborted when the attempt takes too long or the stream has ended. */
+  readonly signal: AbortSignal
+}
+
+/** Opens one carrier: resolves with an open WebSocket, rejects with {@link CarrierRefused} or the network's error. */
+export type Dial = (attempt: DialAttempt) => Promise<WebSocket>
+
+const firstDelayMillis = 250
+const longestDelayMillis = 2_000
+/** A TLS handshake, the upgrade and the agent's own dial (3 s, then another agent) on a slow link. */
+export const attemptMillis = 10_000
+/** A DNS cache in the cluster may be 30 s old; after this much the instance is really gone. */
+export const instanceSearchMillis = 35_000
+
+export interface DiallerListener {
+  readonly opened: (socket: WebSocket, generation: number) => void
+  readonly failed: (generation: number, error: unknown) => void
+  /** No attempt will succeed any more. */
+  readonly refused: (reason: string) => void
+}
+
+/** Waiting and the clock, for tests. */
+export interface DiallerTime {
+  /** Resolves after the time or when the signal is aborted. */
+  readonly wait: (millis: number, signal: AbortSignal) => Promise<void>
+  readonly now: () => number
+}
+
+/** Dials until a carrier opens: at once, then after 0.25 s, doubling to 2 s. One loop at a time; every attempt has its own generation. */
+export class CarrierDialler {
+  readonly #dial: Dial
+  readonly #listener: DiallerListener
+  readonly #stopped = new AbortController()
+  readonly #time: DiallerTime
+  #generation = 0
+  #running = false
+  #missingSince: number | undefined
+
+  constructor(dial: Dial, listener: DiallerListener, time: DiallerTime = { wait, now: () => performance.now() }) {
+    this.#dial = dial
+    this.#listener = listener
+    this.#time = time
+  }
+
+  /** One attempt with the next generation; a WebSocket that comes too late is closed. */
+  async attempt(instance: string | undefined): Promise<{ socket: WebSocket; generation: number }> {
+    const generation = ++this.#generation
+    const signal = AbortSignal.any([this.#stopped.signal, AbortSignal.timeout(attemptMillis)])
+    const dialled = this.#dial({ generation, signal, ...(instance === undefined ? {} : { instance }) })
+    const socket = await new Promise<WebSocket>((resolve, reject) => {
+      const late = () => {
+        dialled.then((socket) => socket.terminate()).catch(() => {})
+        reject(new Error(this.#stopped.signal.aborted ? "the stream has ended" : "the attempt took too long"))
+      }
+      if (signal.aborted) return late()
+      signal.addEventListener("abort", late, { once: true })
+      const settled = () => signal.removeEventListener("abort", late)
+      dialled.then(resolve, reject).finally(settled)
+    })
+    return { socket, generation }
+  }
+
+  /** Dials until one opens, or until a refusal is final. Does nothing while a loop is under way. */
+  start(instance: string) {
+    if (this.#running || this.#stopped.signal.aborted) return
+    this.#running = true
+    void this.#loop(instance).finally(() => {
+      this.#running = false
+    })
+  }
+
+  stop() {
+    this.#stopped.abort()
+  }
+
+  async #loop(instance: string): Promise<void> {
+    for (let delay = 0; ; delay = delay === 0 ? firstDelayMillis : Math.min(longestDelayMillis, 2 * delay)) {
+      if (delay > 0) await this.#time.wait(delay, this.#stopped.signal)
+      if (this.#stopped.signal.aborted) return
+      try {
+        const { socket, generation } = await this.attempt(instance)
+        this.#missingSince = undefined
+        this.#running = false
+        return this.#listener.opened(socket, generation)
+      } catch (error) {
+        if (this.#stopped.signal.aborted) return
+        this.#listener.failed(this.#generation, error)
+        const final = this.#finalReason(error)
+        if (final !== undefined) return this.#listener.refused(final)
+      }
+    }
+  }
+
+  #finalReason(error: unknown): string | undefined {
+    const missing = error instanceof CarrierRefused && error.code === authProxyGone
+    if (!missing) this.#missingSince = undefined
+    if (error instanceof CarrierRefused && !error.retriable) return error.code
+    if (!missing) return undefined
+    const now = this.#time.now()
+    this.#missingSince ??= now
+    return now - this.#missingSince >= instanceSearchMillis ? authProxyGone : undefined
+  }
+}
+
+const wait = (millis: number, signal: AbortSignal) =>
+  new Promise<void>((resolve) => {
+    const done = () => {
+      clearTimeout(timer)
+      signal.removeEventListener("abort", done)
+      resolve()
+    }
+    const timer = setTimeout(done, millis)
+    signal.addEventListener("abort", done, { once: true })
+    if (signal.aborted) done()
+  })
