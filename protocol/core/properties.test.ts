@@ -5,7 +5,8 @@ import { holdMillis, type Side, World } from "./simulation.ts"
 import type { Role } from "./state.ts"
 
 /** Every failure prints fast-check's seed and path; put them into the second argument of fc.assert to see it again. */
-const runs = { numRuns: 1_000 }
+/** `bun run test:long streams` asks for more. */
+const runs = { numRuns: Number(process.env.CLUSTERCONNECT_PROPERTY_RUNS ?? 1_000) }
 const timeoutMillis = 60_000
 
 type Command =
