@@ -1,0 +1,71 @@
+/** Every limit of the relay by its name in the configuration. All may be changed by `limits` of the configuration file. */
+export interface RelayLimits {
+  /** Open streams of one caller, the ones still opening included. */
+  readonly streamsPerCaller: number
+  /** Open streams to one cluster, the ones still opening included. */
+  readonly streamsPerCluster: number
+  /** Control sessions of one cluster. */
+  readonly controlSessionsPerCluster: number
+  /** Sockets whose peer has not shown yet who it is. */
+  readonly unauthenticatedSockets: number
+  /** The same from one address; it is off in plain text, where a terminator's address is everybody's. */
+  readonly unauthenticatedSocketsPerAddress: number
+  readonly connections: number
+  /** Failed joins from one address within {@link joinFailureWindowMillis}. */
+  readonly joinFailuresPerAddress: number
+}
+
+export const defaultLimits: RelayLimits = {
+  // streams.md: a browser of clusters with 30 watches, eight times over.
+  streamsPerCaller: 256,
+  // One auth proxy takes 2,000 streams; two of them are the default deployment.
+  streamsPerCluster: 4_000,
+  // Two replicas, doubled during a rollout, and room for a deployment of eight.
+  controlSessionsPerCluster: 16,
+  // A quarter of a second of TLS handshakes: see platform, ADMISSION_LIMITS.
+  unauthenticatedSockets: 1_024,
+  unauthenticatedSocketsPerAddress: 128,
+  // 5,000 clusters with two agents, and 4,000 streams with two halves, leave room below it.
+  connections: 32_768,
+  // A person mistypes a few times; a token has 256 bits, so this bounds load, not guessing.
+  joinFailuresPerAddress: 20,
+}
+
+/** A quarter of an hour: longer than anybody retries by hand, shorter than a support call. */
+export const joinFailureWindowMillis = 15 * 60_000
+/** Addresses whose failed joins are remembered; the oldest is forgotten first. At 100 bytes each, 1 MB. */
+export const maxJoinFailureAddresses = 10_000
+
+/** security of enrolment: a join token lives at most this long. */
+export const maxJoinTokenSeconds = 30 * 60
+export const defaultJoinTokenSeconds = 15 * 60
+/** Join tokens that exist at a time; they are swept when they expire. */
+export const maxJoinTokens = 10_000
+/** Identity keys listed for one cluster: the present one, the next, and room for a mistake. */
+export const maxListedKeys = 8
+
+/**
+ * From the user's upgrade to an answer. Clients wait 7 s for it, and an answer that names the broken hop is worth more than
+ * their own timeout. It is below a ticket's life, so no ticket outlives its opening.
+ */
+export const openingMillis = 6_500
+/** Sessions of a cluster that are asked for one stream: the first, and two when it fails. */
+export const maxDialAttempts = 3
+
+/** Three of the agent's idle pings: a session that was silent for longer has lost its peer. */
+export const sessionSilenceMillis = 60_000
+/** What may wait in a control session's socket: some 2,000 dials that the agent does not read. */
+export const maxSessionBacklogBytes = 1024 * 1024
+
+/** A body must arrive within this time, whatever its size. */
+export const bodyMillis = 10_000
+/** Bodies of the admin API, import excepted. */
+export const maxAdminBodyBytes = 16 * 1024
+/** 10,000 registrations with documents of a few KiB. */
+export const maxImportBytes = 64 * 1024 * 1024
+
+/** How often the database is asked whether another process wrote to it: well within the 5 s of a revocation. */
+export const databasePollMillis = 500
+
+/** After SIGTERM: carriers and sessions have been told to move; who has not gone by then is cut. */
+export const shutdownGraceMillis = 3_000

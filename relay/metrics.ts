@@ -1,0 +1,67 @@
+import { counter, gauge, histogram } from "../platform/metrics.ts"
+
+export const refusals = counter(
+  "clusterconnect_relay_refusals_total",
+  "Requests, sessions and streams that were refused, by our word for the cause.",
+  ["cause"],
+)
+export const connectionsRefused = counter(
+  "clusterconnect_relay_connections_refused_total",
+  "Sockets closed at once because of a limit, by limit.",
+  ["limit"],
+)
+export const handshakesFailed = counter(
+  "clusterconnect_relay_tls_handshakes_failed_total",
+  "TLS handshakes that failed or took too long.",
+)
+export const carriersEnded = counter("clusterconnect_relay_carriers_ended_total", "Carriers that ended, by outcome.", [
+  "outcome",
+])
+export const bytesCarried = counter(
+  "clusterconnect_relay_carried_bytes_total",
+  "Payload of ended carriers, by direction.",
+  ["direction"],
+)
+export const openingSeconds = histogram(
+  "clusterconnect_relay_opening_seconds",
+  "From a user's upgrade to the carrier or the refusal, by outcome.",
+  ["outcome"],
+)
+export const sessionsOpen = gauge("clusterconnect_relay_control_sessions", "Control sessions that are open.")
+export const clustersConnected = gauge("clusterconnect_relay_clusters_connected", "Clusters with a control session.")
+export const carriersOpen = gauge("clusterconnect_relay_carriers", "Carriers that are open.")
+export const carriersOpening = gauge("clusterconnect_relay_openings", "Users' halves that wait for an agent's.")
+export const heldBytes = gauge("clusterconnect_relay_held_bytes", "Bytes that carriers hold between their halves.")
+export const socketsOpen = gauge("clusterconnect_relay_connections", "Sockets on the public port.")
+export const socketsUnauthenticated = gauge(
+  "clusterconnect_relay_connections_unauthenticated",
+  "Sockets on the public port whose peer has not shown who it is.",
+)
+export const auditFailures = counter(
+  "clusterconnect_relay_audit_failures_total",
+  "Audit lines that could not be written.",
+)
+
+/** What is open now, before every scrape. */
+export const collect = (
+  relay: {
+    readonly statistics: () => {
+      sessions: number
+      clusters: number
+      openings: number
+      carriers: number
+      heldBytes: number
+    }
+  },
+  listener: { readonly statistics: () => { connections: number; unauthenticated: number } },
+): void => {
+  const now = relay.statistics()
+  sessionsOpen.set(now.sessions)
+  clustersConnected.set(now.clusters)
+  carriersOpen.set(now.carriers)
+  carriersOpening.set(now.openings)
+  heldBytes.set(now.heldBytes)
+  const { connections, unauthenticated } = listener.statistics()
+  socketsOpen.set(connections)
+  socketsUnauthenticated.set(unauthenticated)
+}

@@ -1,0 +1,65 @@
+import type { PolicyEntry, Role } from "./PolicyEntry.ts"
+
+/** What the policy decides by: a verified token's issuer and claims. */
+export interface Claimant {
+  readonly issuer: string
+  readonly subject: string
+  readonly claims: Readonly<Record<string, unknown>>
+}
+
+interface Rule {
+  readonly issuer: string
+  readonly claims: readonly (readonly [string, ReadonlySet<string>])[]
+  readonly clusters: readonly RegExp[]
+  readonly everyCluster: boolean
+  readonly role: Role
+}
+
+/** Who may do what. Decides by nothing but its entries, and says no unless one says yes. */
+export class AccessPolicy {
+  readonly #rules: readonly Rule[]
+
+  /** `issuerUrls` maps the names of configured issuers to their URLs; an entry of another issuer matches nobody. */
+  constructor(entries: readonly PolicyEntry[], issuerUrls: ReadonlyMap<string, string>) {
+    this.#rules = entries.map((entry) => ({
+      issuer: issuerUrls.get(entry.issuer) ?? entry.issuer,
+      claims: Object.entries(entry.claims).map(([name, values]) => [name, new Set<string>(values)] as const),
+      clusters: entry.clusters.map(clusterMatcher),
+      everyCluster: entry.clusters.includes("*"),
+      role: entry.role,
+    }))
+  }
+
+  allows(caller: Claimant, cluster: string, role: Role): boolean {
+    // Without an early end, so that the time taken does not tell which rule matched.
+    let allowed = false
+    for (const rule of this.#rules)
+      if (includes(rule.role, role) && matches(rule, caller) && rule.clusters.some((pattern) => pattern.test(cluster)))
+        allowed = true
+    return allowed
+  }
+
+  /** For what concerns all clusters, as the revocation of a caller: only an entry for `*` gives it. */
+  allowsEverywhere(caller: Claimant, role: Role): boolean {
+    return this.#rules.some((rule) => rule.everyCluster && includes(rule.role, role) && matches(rule, caller))
+  }
+
+  /** Whether any entry gives the caller anything: who has nothing learns nothing. */
+  knows(caller: Claimant): boolean {
+    return this.#rules.some((rule) => matches(rule, caller))
+  }
+}
+
+const includes = (held: Role, wanted: Role): boolean => held === wanted || held === "admin"
+
+const matches = (rule: Rule, { issuer, claims }: Claimant): boolean =>
+  rule.issuer === issuer &&
+  rule.claims.every(([name, values]) => hasOne(Object.hasOwn(claims, name) ? claims[name] : undefined, values))
+
+/** Only strings are compared: a number or an object never equals what the file says. */
+const hasOne = (value: unknown, values: ReadonlySet<string>): boolean =>
+  typeof value === "string"
+    ? values.has(value)
+    : Array.isArray(value) && value.some((one) => typeof one === "string" && values.has(one))
+
+const clusterMatcher = (pattern: string): RegExp => new RegExp(`^${pattern.replaceAll(/\*+/g, "[-a-z0-9]*")}$`)

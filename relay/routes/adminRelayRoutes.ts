@@ -1,0 +1,89 @@
+import { Schema } from "effect"
+import { exportRegistrations, importRegistrations } from "../admin/transfer.ts"
+import { maxAdminBodyBytes, maxImportBytes } from "../configuration/limits.ts"
+import { readJson } from "../http/Exchange.ts"
+import type { Route } from "../http/Route.ts"
+import type { Parts } from "../Parts.ts"
+import { RegistrationFile } from "../store/RegistrationEntry.ts"
+import { adminPath, adminScope } from "./adminScope.ts"
+import { caller as callerShape, list, object, registrations, text, time } from "./shapes.ts"
+
+const CallerName = Schema.Struct({ issuer: Schema.NonEmptyString, subject: Schema.NonEmptyString })
+
+/** What concerns all clusters: revoked callers, and registrations as a file. */
+export const adminRelayRoutes = (parts: Parts): readonly Route[] => {
+  const { store, registry } = parts
+  const { everywhere, actorOf, done } = adminScope(parts)
+  return [
+    {
+      kind: "request",
+      method: "GET",
+      path: `${adminPath}/callers`,
+      operationId: "adminRevokedCallers",
+      summary: "Callers that are revoked.",
+      authentication: "caller",
+      gives: object({ revoked: list(object({ issuer: text, subject: text, revokedAt: time })) }),
+      answer: async (exchange) => {
+        const { admin } = await everywhere(exchange)
+        return { status: 200, body: { revoked: admin.revokedCallers() } }
+      },
+    },
+    ...(["revoke", "restore"] as const).map(
+      (verb): Route => ({
+        kind: "request",
+        method: "POST",
+        path: `${adminPath}/callers/${verb}`,
+        operationId: verb === "revoke" ? "adminRevokeCaller" : "adminRestoreCaller",
+        summary:
+          verb === "revoke"
+            ? "Cut a caller's carriers within 5 s and admit them no more."
+            : "Admit a revoked caller again.",
+        authentication: "caller",
+        takes: callerShape,
+        answer: async (exchange) => {
+          const { admin } = await everywhere(exchange)
+          const { issuer, subject } = await readJson(exchange.request, CallerName, maxAdminBodyBytes)
+          if (verb === "revoke") admin.revokeCaller(issuer, subject)
+          else admin.restoreCaller(issuer, subject)
+          return done()
+        },
+      }),
+    ),
+    {
+      kind: "request",
+      method: "GET",
+      path: `${adminPath}/registrations`,
+      operationId: "adminExport",
+      summary: "All registrations, as a file that another relay imports or takes as configuration.",
+      authentication: "caller",
+      gives: registrations,
+      answer: async (exchange) => {
+        await everywhere(exchange)
+        return { status: 200, body: Schema.encodeSync(RegistrationFile)(exportRegistrations(store)) }
+      },
+    },
+    {
+      kind: "request",
+      method: "POST",
+      path: `${adminPath}/registrations`,
+      operationId: "adminImport",
+      summary: "Add registrations; an existing one is never replaced by another identity.",
+      authentication: "caller",
+      takes: registrations,
+      gives: object({
+        added: list(text),
+        updated: list(text),
+        unchanged: list(text),
+        refused: list(object({ name: text, reason: text })),
+      }),
+      answer: async (exchange) => {
+        const { caller } = await everywhere(exchange)
+        const file = await readJson(exchange.request, RegistrationFile, maxImportBytes)
+        const actor = actorOf(caller, exchange)
+        const body = importRegistrations(store, file, { publicUrl: registry.publicUrl, now: parts.time.wall(), actor })
+        parts.changed(undefined)
+        return { status: 200, body }
+      },
+    },
+  ]
+}

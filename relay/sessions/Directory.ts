@@ -1,0 +1,46 @@
+import type { ControlSession } from "./ControlSession.ts"
+
+/** The open control sessions of all clusters. */
+export class Directory {
+  readonly #clusters = new Map<string, Map<string, ControlSession>>()
+
+  /** Adds it and returns the one of the same agent process that it takes the place of. */
+  add(session: ControlSession): ControlSession | undefined {
+    const { cluster, instance } = session.agent
+    const sessions = this.#clusters.get(cluster) ?? new Map<string, ControlSession>()
+    this.#clusters.set(cluster, sessions)
+    const superseded = sessions.get(instance)
+    sessions.set(instance, session)
+    return superseded
+  }
+
+  remove(session: ControlSession): void {
+    const { cluster, instance } = session.agent
+    const sessions = this.#clusters.get(cluster)
+    if (sessions?.get(instance) !== session) return
+    sessions.delete(instance)
+    if (sessions.size === 0) this.#clusters.delete(cluster)
+  }
+
+  of(cluster: string): readonly ControlSession[] {
+    return [...(this.#clusters.get(cluster)?.values() ?? [])]
+  }
+
+  all(): readonly ControlSession[] {
+    return [...this.#clusters.values()].flatMap((sessions) => [...sessions.values()])
+  }
+
+  get clusters(): number {
+    return this.#clusters.size
+  }
+
+  /** The session with the fewest streams that takes new ones and was not tried yet. */
+  choose(cluster: string, tried: ReadonlySet<ControlSession>): ControlSession | undefined {
+    let best: ControlSession | undefined
+    for (const session of this.#clusters.get(cluster)?.values() ?? []) {
+      if (!session.isOpen || session.draining || tried.has(session)) continue
+      if (best === undefined || session.streams < best.streams) best = session
+    }
+    return best
+  }
+}

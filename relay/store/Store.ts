@@ -1,0 +1,41 @@
+import type { Database } from "bun:sqlite"
+import { type Actions, actionsIn } from "./actions.ts"
+import { type Clusters, clustersIn } from "./clusters.ts"
+import { openDatabase } from "./database.ts"
+import { type JoinTokens, joinTokensIn } from "./joinTokens.ts"
+import { type RevokedCallers, revokedCallersIn } from "./revokedCallers.ts"
+
+/** Everything that the relay remembers. Calls are synchronous and take microseconds; what they change is on disk when they return. */
+export interface Store {
+  readonly clusters: Clusters
+  readonly tokens: JoinTokens
+  readonly callers: RevokedCallers
+  readonly actions: Actions
+  /** All of `body` or nothing of it; other writers wait meanwhile. */
+  readonly write: <A>(body: () => A) => A
+  /** Changes whenever another connection or process has written. */
+  readonly dataVersion: () => number
+  /** Throws when nothing can be written. */
+  readonly checkWritable: () => void
+  readonly close: () => void
+}
+
+/** Throws {@link DatabaseUnusable}. */
+export const openStore = (path: string): Store => {
+  const database = openDatabase(path)
+  const version = database.query<{ data_version: number }, []>("PRAGMA data_version")
+  return {
+    clusters: clustersIn(database),
+    tokens: joinTokensIn(database),
+    callers: revokedCallersIn(database),
+    actions: actionsIn(database),
+    write: (body) => inTransaction(database, body),
+    dataVersion: () => version.get()?.data_version ?? 0,
+    checkWritable: () =>
+      inTransaction(database, () => database.run("UPDATE revoked_callers SET revoked_at = 0 WHERE 0")),
+    close: () => database.close(),
+  }
+}
+
+const inTransaction = <A>(database: Database, body: () => A): A =>
+  database.inTransaction ? body() : database.transaction(body).immediate()

@@ -1,0 +1,78 @@
+import { describe, expect, test } from "bun:test"
+import fc from "fast-check"
+import { type OpeningAction, type OpeningEvent, opening, openingStep } from "./openingStep.ts"
+
+const run = (...events: readonly OpeningEvent[]) => {
+  let state = opening
+  const actions: OpeningAction[] = []
+  for (const event of events) {
+    const [next, more] = openingStep(state, event)
+    state = next
+    actions.push(...more)
+  }
+  return { state, actions }
+}
+const chosen: OpeningEvent = { type: "chosen", available: true }
+const none: OpeningEvent = { type: "chosen", available: false }
+
+describe("an opening", () => {
+  test("pairs with the first half that arrives and forgets the rest", () => {
+    const { state, actions } = run(
+      chosen,
+      { type: "unanswered", attempt: 0 },
+      chosen,
+      { type: "arrived", attempt: 0 },
+      { type: "arrived", attempt: 1 },
+    )
+    expect(state.phase).toBe("ended")
+    expect(actions.slice(-2)).toEqual([{ type: "pair", attempt: 0 }, { type: "forget" }])
+  })
+
+  test("asks three sessions at most", () => {
+    const failed = (attempt: number): OpeningEvent => ({ type: "dialFailed", attempt, reason: "overloaded" })
+    const { actions } = run(chosen, failed(0), chosen, failed(1), chosen, failed(2))
+    expect(actions.filter(({ type }) => type === "dial")).toHaveLength(3)
+    expect(actions.at(-2)).toEqual({ type: "refuse", failure: { type: "dialFailed", reason: "overloaded" } })
+  })
+
+  test("gives up at once when the stream's own auth proxy is gone", () => {
+    const { actions } = run(chosen, { type: "dialFailed", attempt: 0, reason: "instance" })
+    expect(actions).toContainEqual({ type: "refuse", failure: { type: "dialFailed", reason: "instance" } })
+    expect(actions.filter(({ type }) => type === "choose")).toHaveLength(0)
+  })
+
+  test("waits on for an agent that is slow when there is no other", () => {
+    const { state, actions } = run(chosen, { type: "unanswered", attempt: 0 }, none)
+    expect(state.phase).toBe("waiting")
+    expect(actions.some(({ type }) => type === "refuse")).toBe(false)
+  })
+
+  test("ends exactly once, with exactly one answer unless the user left, whatever happens in whatever order", () => {
+    const attempt = fc.integer({ min: 0, max: 3 })
+    const event: fc.Arbitrary<OpeningEvent> = fc.oneof(
+      fc.record({ type: fc.constant("chosen" as const), available: fc.boolean() }),
+      fc.record({
+        type: fc.constant("dialFailed" as const),
+        attempt,
+        reason: fc.constantFrom("instance" as const, "overloaded" as const, "auth-proxy-unreachable" as const),
+      }),
+      fc.record({ type: fc.constant("unanswered" as const), attempt }),
+      fc.record({ type: fc.constant("arrived" as const), attempt }),
+      fc.constant({ type: "userLeft" as const }),
+      fc.constant({ type: "expired" as const }),
+      fc.constant({ type: "ended" as const, failure: { type: "revoked" as const } }),
+    )
+    fc.assert(
+      fc.property(fc.array(event, { maxLength: 30 }), (events) => {
+        const { actions } = run(...events, { type: "expired" })
+        const answers = actions.filter(({ type }) => type === "pair" || type === "refuse")
+        expect(actions.filter(({ type }) => type === "forget")).toHaveLength(1)
+        expect(actions.at(-1)).toEqual({ type: "forget" })
+        expect(answers.length).toBeLessThanOrEqual(1)
+        if (answers.length === 0) expect(events.some(({ type }) => type === "userLeft")).toBe(true)
+        for (const answer of answers)
+          if (answer.type === "pair") expect(actions).toContainEqual({ type: "dial", attempt: answer.attempt })
+      }),
+    )
+  })
+})
