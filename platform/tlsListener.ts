@@ -1,5 +1,6 @@
 /** Ports that speak HTTP/1.1 with upgrades, with TLS or without. */
 export { Admission, type AdmissionLimits, type Refusal } from "./listener/Admission.ts"
+export { holdBody, releaseBody } from "./listener/bodyFlow.ts"
 export {
   type ConnectionEnd,
   HTTP_FRONT_LIMITS,

@@ -1,0 +1,103 @@
+import { randomUUID } from "node:crypto"
+import { callerHash } from "../../../identity/callerHash.ts"
+import type { Caller } from "../../../identity/claimMapping.ts"
+import { originalUserExtra } from "../../../identity/impersonationRoles.ts"
+import type { VerifiedToken } from "../../../identity/TokenVerifier.ts"
+import type { Log } from "../../../platform/logs.ts"
+import { inFlight, requestBytes, requestSeconds, requests, responseBytes } from "../metrics.ts"
+import type { Witness } from "./admit.ts"
+import { type Incoming, valuesOf } from "./Incoming.ts"
+import { pathOf } from "./target.ts"
+
+/** Longest text of a client's choosing in an audit line. */
+const maxForeignCharacters = 512
+
+/** What happened to a request: its audit line and its metrics, exactly once. No credential, no query (commands stand there). */
+export class Account implements Witness {
+  /** Ours, on the way to the API server and in its audit log; the client's own is only written down. */
+  readonly auditId = randomUUID()
+  readonly #log: Log
+  readonly #incoming: Incoming
+  readonly #about: { readonly cluster: string; readonly clientAddress: string }
+  readonly #started = performance.now()
+  #token: VerifiedToken | undefined
+  #caller: Caller | undefined
+  #effective: Caller | undefined
+  #answeredBy = "api-server"
+  #code = 0
+  #received = 0
+  #sent = 0
+  #settled = false
+
+  constructor(incoming: Incoming, about: { readonly cluster: string; readonly clientAddress: string }, log: Log) {
+    this.#incoming = incoming
+    this.#about = about
+    this.#log = log
+    inFlight.add(1)
+  }
+
+  verified(token: VerifiedToken): void {
+    this.#token = token
+  }
+
+  identified(caller: Caller): void {
+    this.#caller = caller
+  }
+
+  /** Whom the request was sent as: another than the caller with `kubectl --as`. */
+  sentAs(caller: Caller): void {
+    this.#effective = caller
+  }
+
+  received(bytes: number): void {
+    this.#received += bytes
+  }
+
+  sent(bytes: number): void {
+    this.#sent += bytes
+  }
+
+  /** The answer's head is known. `by` is `api-server`, or the cause of our refusal. */
+  answered(code: number, by: string): void {
+    this.#code = code
+    this.#answeredBy = by
+    requestSeconds.observe((performance.now() - this.#started) / 1000)
+  }
+
+  /** Nothing more happens to the request. `cut` says why when it did not come to its proper end. */
+  settle(cut?: string): void {
+    if (this.#settled) return
+    this.#settled = true
+    inFlight.add(-1)
+    requests.add(1, { code: this.#code === 0 ? "none" : `${Math.floor(this.#code / 100)}xx`, by: this.#answeredBy })
+    requestBytes.add(this.#received)
+    responseBytes.add(this.#sent)
+    const [clientAuditId] = valuesOf(this.#incoming.rawHeaders, "audit-id")
+    const as = this.#effective?.extra[originalUserExtra] === undefined ? undefined : this.#effective.username
+    this.#log.info("audit", {
+      auditId: this.auditId,
+      ...(clientAuditId === undefined ? {} : { clientAuditId: clientAuditId.slice(0, maxForeignCharacters) }),
+      cluster: this.#about.cluster,
+      ...(this.#caller === undefined ? {} : { username: this.#caller.username }),
+      ...(as === undefined ? {} : { impersonated: as }),
+      ...(this.#token === undefined
+        ? {}
+        : {
+            issuer: this.#token.issuer,
+            jti: this.#token.tokenId,
+            subjectHash: callerHash(this.#token.issuer, this.#token.subject),
+          }),
+      verb: this.#incoming.method.slice(0, maxForeignCharacters),
+      path: pathOf(this.#incoming.target).slice(0, maxForeignCharacters),
+      upgrade: this.#incoming.upgrade,
+      code: this.#code,
+      answeredBy: this.#answeredBy,
+      ...(cut === undefined ? {} : { cut }),
+      durationSeconds: Math.round(performance.now() - this.#started) / 1000,
+      receivedBytes: this.#received,
+      sentBytes: this.#sent,
+      clientAddress: this.#about.clientAddress,
+      clientAddressAssertedBy: "relay",
+    })
+  }
+}

@@ -1,0 +1,38 @@
+import { counter, gauge, histogram } from "../../platform/metrics.ts"
+
+/** Answers by class (`2xx`), by whom (`api-server`, or our refusal's cause). */
+export const requests = counter(
+  "clusterconnect_auth_proxy_requests_total",
+  "Requests that ended, by class of their answer and by who gave it: api-server, or the cause of our own refusal.",
+  ["code", "by"],
+)
+export const requestSeconds = histogram(
+  "clusterconnect_auth_proxy_request_seconds",
+  "Time from a request's head to the head of its answer.",
+)
+export const requestBytes = counter(
+  "clusterconnect_auth_proxy_request_bytes_total",
+  "Bytes of bodies and upgraded connections from clients.",
+)
+export const responseBytes = counter(
+  "clusterconnect_auth_proxy_response_bytes_total",
+  "Bytes of bodies and upgraded connections to clients.",
+)
+export const sessions = gauge("clusterconnect_auth_proxy_upgraded_sessions", "Upgraded connections open now.")
+export const inFlight = gauge("clusterconnect_auth_proxy_requests_in_flight", "Requests under way, upgrades included.")
+export const streams = gauge("clusterconnect_auth_proxy_streams", "Streams that have not ended, by state.", ["state"])
+export const streamEnds = counter("clusterconnect_auth_proxy_stream_ends_total", "Streams that ended, by reason.", [
+  "reason",
+])
+export const carriers = counter(
+  "clusterconnect_auth_proxy_carriers_total",
+  "Upgrades asked for on the carrier port, by outcome.",
+  ["outcome"],
+)
+export const handshakes = counter(
+  "clusterconnect_auth_proxy_tls_handshakes_total",
+  "End-to-end TLS handshakes, by outcome.",
+  ["outcome"],
+)
+export const connections = gauge("clusterconnect_auth_proxy_api_server_connections", "Connections to the API server.")
+export const ready = gauge("clusterconnect_auth_proxy_ready", "1 when new streams are wanted.")

@@ -1,0 +1,45 @@
+import type { IncomingMessage } from "node:http"
+import { headerLines, listOf } from "../exchange/Incoming.ts"
+
+const hopByHop = new Set([
+  "connection",
+  "keep-alive",
+  "proxy-authenticate",
+  "proxy-connection",
+  "te",
+  "trailer",
+  "transfer-encoding",
+  "upgrade",
+])
+
+/** The header lines of an answer that go on to the client, flat: all but those about the connection. */
+export const responseHeaders = (rawHeaders: readonly string[]): readonly string[] => {
+  const named = new Set(listOf(rawHeaders, "connection").map((name) => name.toLowerCase()))
+  return headerLines(rawHeaders).flatMap(([name, value]) => {
+    const lower = name.toLowerCase()
+    return hopByHop.has(lower) || named.has(lower) ? [] : [name, value]
+  })
+}
+
+/**
+ * Values as `http.ServerResponse` must be given them: it writes text as UTF-8, so bytes beyond ASCII are turned into the text
+ * that they are. What lies beyond latin1 cannot be given to it and stays as it came.
+ */
+export const serverValue = (value: string): string => {
+  if (!/[\u0080-\u00ff]/.test(value)) return value
+  const text = Buffer.from(value, "latin1").toString("utf8")
+  return /[^\u0000-\u00fe]/.test(text) ? value : text
+}
+
+/** False for an answer that has a body and ends only where its connection ends: cut, it would look complete. */
+export const isDelimited = (
+  method: string,
+  { statusCode = 0, rawHeaders }: Pick<IncomingMessage, "statusCode" | "rawHeaders">,
+) =>
+  !hasBody(method, statusCode) ||
+  listOf(rawHeaders, "transfer-encoding").at(-1)?.toLowerCase() === "chunked" ||
+  headerLines(rawHeaders).some(([name]) => name.toLowerCase() === "content-length")
+
+/** RFC 9110 section 6.4.1. */
+export const hasBody = (method: string, statusCode: number): boolean =>
+  method !== "HEAD" && statusCode >= 200 && statusCode !== 204 && statusCode !== 304

@@ -1,0 +1,81 @@
+import { Command, Options } from "@effect/cli"
+import { Console, Data, Effect, Option } from "effect"
+import { logLayer } from "../../platform/logs.ts"
+import { explanation } from "./explain.ts"
+import { InitInvalid, initialise } from "./initialise.ts"
+import { rbacManifests } from "./rbac.ts"
+
+/** Whatever kept `init` from its end, in the words of its cause. */
+class InitFailed extends Data.TaggedError("InitFailed")<{ readonly message: string }> {}
+
+const options = {
+  cluster: Options.text("cluster").pipe(Options.withDescription("Name of the cluster at the relay."), Options.optional),
+  relay: Options.text("relay").pipe(
+    Options.withDescription("URL of the relay: https://host[:port]."),
+    Options.optional,
+  ),
+  dir: Options.text("dir").pipe(
+    Options.withDescription("Directory for keys, certificates and document; made with mode 0700."),
+    Options.optional,
+  ),
+  joinTokenFile: Options.text("join-token-file").pipe(
+    Options.withDescription("File with a join token of the relay's administrator; spent after everything is stored."),
+    Options.optional,
+  ),
+  issuer: Options.text("issuer").pipe(
+    Options.withDescription("Identity provider that callers' tokens come from: URL[=AUDIENCE]. Repeatable."),
+    Options.repeated,
+  ),
+  caFile: Options.text("ca-file").pipe(
+    Options.withDescription("PEM file of further certificate authorities for the relay. Repeatable."),
+    Options.repeated,
+  ),
+  printRbac: Options.boolean("print-rbac").pipe(
+    Options.withDescription("Write the auth proxy's RBAC to stdout as YAML, for kubectl apply -f -."),
+  ),
+  mode: Options.choice("mode", ["Constrained", "Legacy"] as const).pipe(
+    Options.withDescription("With --print-rbac: impersonation to bind; Legacy for Kubernetes below 1.36."),
+    Options.withDefault("Constrained" as const),
+  ),
+  profile: Options.choice("profile", ["ReadWrite", "ReadOnly"] as const).pipe(
+    Options.withDescription("With --print-rbac: profile to bind."),
+    Options.withDefault("ReadWrite" as const),
+  ),
+  namespace: Options.text("namespace").pipe(
+    Options.withDescription("With --print-rbac: namespace of the auth proxy."),
+    Options.withDefault("clusterconnect"),
+  ),
+  serviceAccount: Options.text("service-account").pipe(
+    Options.withDescription("With --print-rbac: service account of the auth proxy."),
+    Options.withDefault("kube-auth-proxy"),
+  ),
+}
+
+/** Enrolment where there is no operator. Explains itself on stdout; with `--print-rbac` stdout is YAML and nothing else. */
+export const init = Command.make("init", options, (flags) =>
+  Effect.gen(function* () {
+    const { cluster, relay, dir, joinTokenFile, issuer: issuers, caFile: caFiles, printRbac } = flags
+    if (printRbac) yield* Console.log(rbacManifests(flags).trimEnd())
+    const names = [cluster, relay, dir]
+    if (printRbac && names.every(Option.isNone)) return
+    const request = {
+      cluster: yield* required("--cluster", cluster),
+      relay: yield* required("--relay", relay),
+      dir: yield* required("--dir", dir),
+      joinTokenFile: Option.getOrUndefined(joinTokenFile),
+      issuers,
+      caFiles,
+    }
+    const done = yield* Effect.tryPromise({
+      try: () => initialise(request, process.env, new Date()),
+      catch: (error) => new InitFailed({ message: (error as Error).message }),
+    })
+    yield* (printRbac ? Console.error : Console.log)(explanation(request.dir, done))
+  }).pipe(Effect.provide(logLayer({ program: "agent" }))),
+).pipe(Command.withDescription("Make a cluster's keys and document, and register it at the relay."))
+
+const required = (flag: string, value: Option.Option<string>) =>
+  Option.match(value, {
+    onNone: () => Effect.fail(new InitInvalid({ flag, detail: "missing" })),
+    onSome: Effect.succeed,
+  })
