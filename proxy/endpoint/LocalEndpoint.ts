@@ -1,0 +1,149 @@
+import http, { type IncomingMessage, type ServerResponse } from "node:http"
+import type { AddressInfo } from "node:net"
+import type { Duplex } from "node:stream"
+import tls from "node:tls"
+import type { CertificateAndKey } from "../../protocol/certificates.ts"
+import type { Refusal } from "../../protocol/status.ts"
+import { admission, type EndpointIdentity } from "./admission.ts"
+import { refuse, refuseUpgrade } from "./answers.ts"
+import { type EndpointContext, maxHeaderBytes } from "./EndpointContext.ts"
+import { exchange } from "./exchange.ts"
+import { upgrade } from "./upgrade.ts"
+
+/** From a connection's beginning to the end of its first head. Whoever has the credential needs milliseconds. */
+const firstHeadMillis = 10_000
+/** Connections between requests; clients keep theirs for 90 s (Go's default transport). */
+const idleMillis = 180_000
+/** Local users without the credential can hold only so many connections open, and none for longer than the first head's time. */
+const maxSockets = 1_024
+/** The end of the program waits no longer than this for sockets to be gone. */
+const closeMillis = 1_000
+export const loopback = "127.0.0.1"
+
+/** The port is taken. */
+export class PortTaken extends Error {
+  override readonly name = "PortTaken"
+}
+
+/** The server that kubectl talks to: TLS on loopback, one cluster, one session credential. */
+export class LocalEndpoint {
+  readonly #context: EndpointContext
+  readonly #credential: string
+  readonly #tlsServer: tls.Server
+  readonly #httpServer: http.Server
+  readonly #sockets = new Set<Duplex>()
+  #port = 0
+
+  constructor(context: EndpointContext, certificate: CertificateAndKey, credential: string) {
+    this.#context = context
+    this.#credential = credential
+    this.#httpServer = http.createServer({ maxHeaderSize: maxHeaderBytes })
+    this.#httpServer.requestTimeout = 0
+    this.#httpServer.headersTimeout = 0
+    this.#httpServer.keepAliveTimeout = idleMillis
+    this.#httpServer.on("request", (req, res) => this.#request(req, res))
+    this.#httpServer.on("upgrade", (req, socket, ahead) => this.#upgrade(req, socket, ahead))
+    this.#httpServer.on("checkContinue", (req, res: ServerResponse) => {
+      this.#request(req, res, () => res.writeContinue())
+    })
+    this.#httpServer.on("clientError", (_error, socket) => socket.destroy())
+    this.#tlsServer = tls.createServer(
+      {
+        key: certificate.keyPem,
+        cert: certificate.certificatePem,
+        minVersion: "TLSv1.2",
+        ALPNProtocols: ["http/1.1"],
+        handshakeTimeout: firstHeadMillis,
+        // An upgraded connection is half-closed by either side.
+        allowHalfOpen: true,
+      },
+      (socket) => this.#accept(socket),
+    )
+    this.#tlsServer.on("tlsClientError", () => {})
+  }
+
+  /** Listens on loopback; 0 takes a free port. Resolves with the port. @throws {PortTaken} */
+  listen(port: number): Promise<number> {
+    return new Promise((resolve, reject) => {
+      const onError = (error: NodeJS.ErrnoException) =>
+        reject(error.code === "EADDRINUSE" ? new PortTaken(`port ${port} is taken`) : error)
+      this.#tlsServer.once("error", onError)
+      this.#tlsServer.listen(port, loopback, () => {
+        this.#tlsServer.off("error", onError)
+        this.#port = (this.#tlsServer.address() as AddressInfo).port
+        resolve(this.#port)
+      })
+    })
+  }
+
+  get port(): number {
+    return this.#port
+  }
+
+  get identity(): EndpointIdentity {
+    return { cluster: this.#context.cluster, port: this.#port, credential: this.#credential }
+  }
+
+  /** Ends every connection, upgraded ones too. */
+  async close(): Promise<void> {
+    const closed = new Promise<void>((resolve) => this.#tlsServer.close(() => resolve()))
+    for (const socket of this.#sockets) socket.destroy()
+    this.#httpServer.removeAllListeners()
+    // A connection that has not finished its handshake must not hold up the end.
+    const patience = Promise.withResolvers<void>()
+    const timer = setTimeout(patience.resolve, closeMillis)
+    await Promise.race([closed, patience.promise])
+    clearTimeout(timer)
+  }
+
+  #accept(socket: tls.TLSSocket): void {
+    socket.on("error", () => socket.destroy())
+    if (this.#sockets.size >= maxSockets) return void socket.destroy()
+    this.#sockets.add(socket)
+    const timer = setTimeout(() => socket.destroy(), firstHeadMillis)
+    timer.unref()
+    this.#firstHead.set(socket, timer)
+    // Half-open is for upgraded connections; a client of plain HTTP that ends its side has left, and its watch with it.
+    socket.on("end", () => {
+      if (!this.#upgraded.has(socket)) socket.destroy()
+    })
+    socket.once("close", () => {
+      this.#sockets.delete(socket)
+      clearTimeout(timer)
+    })
+    this.#httpServer.emit("connection", socket)
+  }
+
+  /** Node's own timer for heads does not run for connections that are handed over. */
+  readonly #firstHead = new WeakMap<object, NodeJS.Timeout>()
+
+  readonly #upgraded = new WeakSet<object>()
+
+  #refusal(req: IncomingMessage): Refusal | undefined {
+    const { method = "", url = "", httpVersion, rawHeaders } = req
+    const refusal = admission({ method, target: url, httpVersion, rawHeaders }, this.identity)
+    // Only the credential buys time.
+    if (refusal === undefined) clearTimeout(this.#firstHead.get(req.socket))
+    else this.#context.log.debug("request refused", { cause: refusal.cause, code: refusal.code })
+    return refusal
+  }
+
+  #request(req: IncomingMessage, res: ServerResponse, welcome = () => {}): void {
+    res.on("error", () => res.destroy())
+    const refusal = this.#refusal(req)
+    if (refusal !== undefined) refuse(req, res, refusal)
+    else {
+      welcome()
+      void exchange(this.#context, req, res)
+    }
+  }
+
+  #upgrade(req: IncomingMessage, socket: Duplex, ahead: Buffer): void {
+    const refusal = this.#refusal(req)
+    if (refusal !== undefined) refuseUpgrade(req, socket, refusal)
+    else {
+      this.#upgraded.add(socket)
+      void upgrade(this.#context, req, socket, ahead)
+    }
+  }
+}

@@ -1,0 +1,115 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test"
+import type { ClientRequest, IncomingMessage } from "node:http"
+import type { Socket } from "node:net"
+import { FarEnd } from "../testing/FarEnd.ts"
+import { credential, NearEnd } from "../testing/NearEnd.ts"
+
+let far: FarEnd
+let near: NearEnd
+beforeAll(async () => {
+  far = await FarEnd.start()
+  near = await NearEnd.start(far)
+})
+afterAll(async () => {
+  await near.stop()
+  await far.stop()
+})
+
+const block = Buffer.alloc(65_536, "x")
+const pending = 200_000_000
+/** Windows, socket buffers of five sockets and the test's own: far below what is pending, so a leak of it shows. */
+const heldAtMost = 20_000_000
+/** This many turns of the event loop without a byte: whatever could move has moved. */
+const stillTurns = 400
+
+interface Sink {
+  write(chunk: Buffer): boolean
+  once(event: "drain", listener: () => void): unknown
+}
+
+/** Writes as fast as the sink takes it; resolves when it has stopped taking. */
+const fill = async (sink: Sink): Promise<number> => {
+  let written = 0
+  const more = () => {
+    while (written < pending) {
+      written += block.length
+      if (!sink.write(block)) return void sink.once("drain", more)
+    }
+  }
+  more()
+  for (let still = 0, last = -1; still < stillTurns; still = written === last ? still + 1 : 0) {
+    last = written
+    await new Promise((resolve) => setImmediate(resolve))
+    await new Promise((resolve) => process.nextTick(resolve))
+    await Bun.file("/dev/null").text()
+  }
+  return written
+}
+
+describe("back pressure", () => {
+  test("of a client that does not read reaches the far end, and all bytes come when it reads", async () => {
+    const filled = Promise.withResolvers<number>()
+    far.handle = (_req, res) => {
+      res.writeHead(200)
+      void fill(res).then((written) => {
+        filled.resolve(written)
+        res.end()
+      })
+    }
+    const request = near.request("GET", "/big")
+    request.end()
+    const response = await new Promise<IncomingMessage>((resolve) => request.once("response", resolve))
+    const written = await filled.promise
+    expect(written).toBeLessThan(heldAtMost)
+    let received = 0
+    response.on("data", (chunk: Buffer) => {
+      received += chunk.length
+    })
+    await new Promise((resolve) => response.once("end", resolve))
+    expect(received).toBe(written)
+  }, 60_000)
+  test("of a far end that does not read stops the client's upload, and all bytes come when it reads", async () => {
+    const stalled = Promise.withResolvers<IncomingMessage>()
+    const total = Promise.withResolvers<number>()
+    far.handle = (req, res) => {
+      let length = 0
+      req.on("data", (chunk: Buffer) => {
+        length += chunk.length
+      })
+      req.on("end", () => {
+        res.end("ok")
+        total.resolve(length)
+      })
+      req.pause()
+      req.socket.pause()
+      stalled.resolve(req)
+    }
+    const upload: ClientRequest = near.request("POST", "/up", ["Transfer-Encoding", "chunked"])
+    upload.write(block)
+    const req = await stalled.promise
+    const written = await fill(upload)
+    expect(written).toBeLessThan(heldAtMost)
+    upload.end()
+    req.socket.resume()
+    req.resume()
+    expect(await total.promise).toBe(written + block.length)
+  }, 60_000)
+  test("holds in both directions of an upgraded connection", async () => {
+    const upgraded = Promise.withResolvers<Socket>()
+    far.handleUpgrade = (_req, socket) => {
+      socket.pause()
+      socket.write("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\n\r\n")
+      upgraded.resolve(socket)
+    }
+    const socket = near.dial()
+    socket.write(
+      `POST /exec HTTP/1.1\r\nHost: ${near.host}\r\nAuthorization: Bearer ${credential}\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\n\r\n`,
+    )
+    const farSocket = await upgraded.promise
+    await new Promise((resolve) => socket.once("data", resolve))
+    socket.pause()
+    expect(await fill(socket)).toBeLessThan(heldAtMost)
+    expect(await fill(farSocket)).toBeLessThan(heldAtMost)
+    socket.destroy()
+  }, 60_000)
+})

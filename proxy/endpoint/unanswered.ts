@@ -1,0 +1,27 @@
+import type { Refusal } from "../../protocol/status.ts"
+import { type PathFailure, refusalOf } from "../failures.ts"
+import type { RequestRules } from "./requestRules.ts"
+
+/**
+ * The answer to a request that was sent and got none. What could have had an effect is "outcome unknown": nobody may believe
+ * that it did not run.
+ */
+export const unansweredRefusal = (
+  cluster: string,
+  rules: RequestRules,
+  final: PathFailure | undefined,
+  suspended: boolean,
+): Refusal => {
+  if (final !== undefined) return refusalOf(final)
+  const what = suspended
+    ? `the path to cluster ${cluster} broke while the request was under way and did not come back in time`
+    : `the connection to cluster ${cluster} ended before an answer came`
+  if (rules.repeatable)
+    return { code: 503, hop: "relay", cause: suspended ? "StreamSuspended" : "ConnectionLost", message: what }
+  return {
+    code: 504,
+    hop: "relay",
+    cause: "OutcomeUnknown",
+    message: `${what}. Outcome unknown: it may have run. Look before you send it again`,
+  }
+}

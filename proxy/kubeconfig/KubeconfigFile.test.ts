@@ -1,0 +1,104 @@
+import { afterEach, beforeEach, describe, expect, test } from "bun:test"
+import { spawn } from "node:child_process"
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
+import { mkdtemp, rm } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { parse } from "yaml"
+import { LocalFailure } from "../failures.ts"
+import { KubeconfigFile } from "./KubeconfigFile.ts"
+import { kubeconfig } from "./kubeconfig.ts"
+
+let directory: string
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), "clusterconnect-kubeconfig-"))
+})
+afterEach(() => rm(directory, { recursive: true }))
+
+const entry = { name: "edge-1", port: 47_011, authorityPem: "PEM", credential: "ccsession_a" }
+const text = kubeconfig([entry])
+
+describe("a kubeconfig", () => {
+  test("points at the local endpoint with the session credential, and its first context is current", () => {
+    const config = parse(kubeconfig([entry, { ...entry, name: "edge-2", port: 47_012, credential: "ccsession_b" }]))
+    expect(config).toEqual({
+      apiVersion: "v1",
+      kind: "Config",
+      "current-context": "edge-1",
+      preferences: {},
+      clusters: [
+        { name: "edge-1", cluster: { server: "https://127.0.0.1:47011", "certificate-authority-data": "UEVN" } },
+        { name: "edge-2", cluster: { server: "https://127.0.0.1:47012", "certificate-authority-data": "UEVN" } },
+      ],
+      users: [
+        { name: "edge-1", user: { token: "ccsession_a" } },
+        { name: "edge-2", user: { token: "ccsession_b" } },
+      ],
+      contexts: [
+        { name: "edge-1", context: { cluster: "edge-1", user: "edge-1" } },
+        { name: "edge-2", context: { cluster: "edge-2", user: "edge-2" } },
+      ],
+    })
+  })
+})
+
+describe("a kubeconfig file", () => {
+  test("is private, replaces one of an earlier run, and goes when it is removed", async () => {
+    const path = join(directory, "state", "kubeconfig", "edge-1.yaml")
+    await (await KubeconfigFile.own(path, text, "ccsession_a")).remove()
+    expect(existsSync(path)).toBe(false)
+    await KubeconfigFile.own(path, "left over", "ccsession_x")
+    await KubeconfigFile.own(path, text, "ccsession_a")
+    expect(readFileSync(path, "utf8")).toBe(text)
+    expect(statSync(path).mode & 0o777).toBe(0o600)
+    expect(statSync(join(path, "..")).mode & 0o777).toBe(0o700)
+  })
+  test("stays when another proxy has replaced it since", async () => {
+    const path = join(directory, "config")
+    const first = await KubeconfigFile.at(path, text, "ccsession_a")
+    await KubeconfigFile.at(path, kubeconfig([{ ...entry, credential: "ccsession_b" }]), "ccsession_b")
+    await first.remove()
+    expect(readFileSync(path, "utf8")).toContain("ccsession_b")
+  })
+  test("never takes the place of one that is not ours, or of a directory", async () => {
+    const path = join(directory, "config")
+    for (const foreign of [
+      "users:\n- user: {token: abc}\n",
+      "users: []\n",
+      "{",
+      "users:\n- user: {token: ccsession_a}\n- user: {}\n",
+      "a",
+    ]) {
+      writeFileSync(path, foreign)
+      await expect(KubeconfigFile.at(path, text, "ccsession_a")).rejects.toThrow(LocalFailure)
+      expect(readFileSync(path, "utf8")).toBe(foreign)
+    }
+    await expect(KubeconfigFile.at(directory, text, "ccsession_a")).rejects.toThrow("it is a directory")
+    writeFileSync(path, "")
+    await KubeconfigFile.at(path, text, "ccsession_a")
+    expect(readFileSync(path, "utf8")).toBe(text)
+  })
+  test("is whole at every moment, whenever its writer is killed (S19)", async () => {
+    const path = join(directory, "config")
+    const writer = join(import.meta.dir, "..", "testing", "kubeconfigWriter.ts")
+    for (let kill = 0; kill < 25; kill += 1) {
+      const child = spawn(process.execPath, [writer, path], { stdio: ["ignore", "pipe", "inherit"] })
+      const exited = new Promise((resolve) => child.once("exit", resolve))
+      await new Promise((resolve) => child.stdout.once("data", resolve))
+      // While it writes on, every look at the file finds a whole one; then it dies at some point of a write.
+      for (let look = 0; look < 5 + kill; look += 1) expect(whole(path)).toBe(true)
+      child.kill("SIGKILL")
+      await exited
+      expect(whole(path)).toBe(true)
+      expect(statSync(path).mode & 0o777).toBe(0o600)
+    }
+    for (const name of readdirSync(directory)) expect(statSync(join(directory, name)).mode & 0o077).toBe(0)
+  }, 60_000)
+})
+
+/** The credential and the port, at opposite ends of the file, were written together. */
+const whole = (path: string): boolean => {
+  const config = parse(readFileSync(path, "utf8"))
+  const { port } = new URL(config.clusters[0].cluster.server)
+  return config.users[0].user.token === `ccsession_${(port || "443").repeat(2_000)}` && config.contexts.length === 1
+}

@@ -1,0 +1,29 @@
+import { expect, test } from "bun:test"
+import { readyLines } from "./notices.ts"
+
+const one = { cluster: "edge-1", context: "mine", port: 47_011, insteadOf: undefined }
+
+test("a person is told the port, the context, the file, what to type and how to stop", () => {
+  expect(readyLines([one], "/home/a/kube config.yaml", "linux")).toEqual([
+    "Proxy is listening on port 47011",
+    "Start sending kubectl requests on 'mine' context using kubeconfig at /home/a/kube config.yaml",
+    "  export KUBECONFIG='/home/a/kube config.yaml'",
+    "  kubectl get pods",
+    "Press Ctrl+C to close proxy.",
+  ])
+})
+test("a taken port, several clusters, stdout and Windows are said as they are", () => {
+  const lines = readyLines(
+    [
+      { ...one, port: 5, insteadOf: 47_011 },
+      { ...one, cluster: "b", context: "b", port: 6 },
+    ],
+    "C:\\k",
+    "win32",
+  )
+  expect(lines).toContain("Port 47011 is taken, so a free one is used.")
+  expect(lines).toContain("Proxy is listening on port 5 for cluster edge-1")
+  expect(lines).toContain("  $env:KUBECONFIG = 'C:\\k'")
+  expect(lines).toContain("  kubectl --context mine get pods")
+  expect(readyLines([one], undefined, "linux")).toContain("Kubeconfig with context 'mine' written to standard output")
+})

@@ -1,0 +1,47 @@
+import { afterAll, beforeAll, expect, test } from "bun:test"
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { NotAuthenticated } from "../failures.ts"
+import { tokenFile } from "./TokenSource.ts"
+
+let directory: string
+beforeAll(() => {
+  directory = mkdtempSync(join(tmpdir(), "clusterconnect-token-"))
+})
+afterAll(() => rmSync(directory, { recursive: true }))
+
+test("a token file is read again when it changes, and its last token stays while it is being replaced", () => {
+  const path = join(directory, "token")
+  writeFileSync(path, "one\n")
+  const source = tokenFile(path, "relay", "--relay-token-file")
+  expect(source.current()).toBe("one")
+  writeFileSync(path, "twotwo")
+  expect(source.current()).toBe("twotwo")
+  writeFileSync(path, "")
+  expect(source.current()).toBe("twotwo")
+  rmSync(path)
+  expect(source.current()).toBe("twotwo")
+  writeFileSync(path, "three")
+  expect(source.current()).toBe("three")
+})
+test("a projected volume's link swap is a change", () => {
+  for (const name of ["a", "b"]) writeFileSync(join(directory, name), `token-${name}`)
+  const link = join(directory, "link")
+  symlinkSync(join(directory, "a"), link)
+  const source = tokenFile(link, "auth-proxy", "x")
+  expect(source.current()).toBe("token-a")
+  rmSync(link)
+  symlinkSync(join(directory, "b"), link)
+  expect(source.current()).toBe("token-b")
+})
+test("a file that is absent, empty, a directory, too large or more than one word is refused by name", () => {
+  writeFileSync(join(directory, "empty"), " \n")
+  writeFileSync(join(directory, "words"), "a b")
+  writeFileSync(join(directory, "large"), "a".repeat(65_537))
+  for (const name of ["none", "empty", "words", "large", "."]) {
+    const source = tokenFile(join(directory, name), "auth-proxy", `--token-file ${name}`)
+    expect(() => source.current()).toThrow(NotAuthenticated)
+    expect(() => source.current()).toThrow(`--token-file ${name}`)
+  }
+})

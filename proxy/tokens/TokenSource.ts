@@ -1,0 +1,56 @@
+import { readFileSync, statSync } from "node:fs"
+import { NotAuthenticated } from "../failures.ts"
+
+/** Where a token comes from. Asked at every use, so that short-lived tokens can be replaced while the program runs. */
+export interface TokenSource {
+  /** @throws {NotAuthenticated} when there is none */
+  readonly current: () => string
+  /** For messages: `--token-file PATH`, never the token. */
+  readonly described: string
+}
+
+/** A token that was given as such; it cannot be renewed. */
+export const fixedToken = (token: string, described: string): TokenSource => ({ current: () => token, described })
+
+/** A group-heavy token is a few KiB; whatever is larger is not a token file. */
+const maxTokenFileBytes = 64 * 1024
+
+/**
+ * A file that somebody keeps fresh. Read again whenever it changed. While it is being replaced (absent or empty for a moment) the
+ * last token stays.
+ */
+export const tokenFile = (path: string, hop: "relay" | "auth-proxy", described: string): TokenSource => {
+  let seen = ""
+  let token = ""
+  const unusable = (detail: string) =>
+    new NotAuthenticated({ hop, cause: "TokenFileUnusable", detail: `${described}: ${detail}` })
+  const current = () => {
+    const stat = attempted(() => statSync(path, { throwIfNoEntry: false }), unusable)
+    const version = stat === undefined ? "absent" : `${stat.ino}:${stat.size}:${stat.mtimeMs}`
+    if (version === seen && token !== "") return token
+    if (stat === undefined) {
+      if (token === "") throw unusable("no such file")
+      return token
+    }
+    if (!stat.isFile() && !stat.isFIFO()) throw unusable("not a file")
+    if (stat.size > maxTokenFileBytes) throw unusable(`larger than ${maxTokenFileBytes} bytes, expected one token`)
+    const read = attempted(() => readFileSync(path, "utf8").trim(), unusable)
+    if (read === "") {
+      if (token === "") throw unusable("it is empty")
+      return token
+    }
+    if (/\s/.test(read)) throw unusable("it holds more than one word, expected one token")
+    seen = version
+    token = read
+    return token
+  }
+  return { current, described }
+}
+
+const attempted = <A>(body: () => A, unusable: (detail: string) => NotAuthenticated): A => {
+  try {
+    return body()
+  } catch (error) {
+    throw unusable((error as NodeJS.ErrnoException).code ?? "unreadable")
+  }
+}

@@ -1,0 +1,148 @@
+import { Either } from "effect"
+import { type ClusterDocument, openDocument, trustDocument } from "../../protocol/document.ts"
+import { type Pin, pinOf } from "../../protocol/keys.ts"
+import { PathBroken, RefusedByPolicy } from "../failures.ts"
+import type { RelayClient } from "../relay/RelayClient.ts"
+import type { KnownCluster, KnownClusters } from "./KnownClusters.ts"
+import { pinDecision } from "./pinDecision.ts"
+
+/** What a person is shown before a pin is remembered. */
+export interface FirstSight {
+  readonly relay: string
+  readonly cluster: string
+  readonly pin: Pin
+}
+
+export interface TrustOptions {
+  readonly cluster: string
+  readonly relay: RelayClient
+  readonly known: KnownClusters
+  readonly givenPin: Pin | undefined
+  readonly acceptNewPin: boolean
+  /** Asks a person; undefined when there is none. */
+  readonly confirm: ((sight: FirstSight) => Promise<boolean>) | undefined
+  /** Called with every document that is trusted, before it is used: the audience rules are checked again here. */
+  readonly onTrusted?: (document: ClusterDocument) => void
+}
+
+/** The trusted document of one cluster: fetched through the relay, believed only by the pin. */
+export class ClusterTrust {
+  readonly #options: TrustOptions
+  #document: ClusterDocument | undefined
+  #refreshing: Promise<ClusterDocument> | undefined
+  #fetchedAt = Number.NEGATIVE_INFINITY
+
+  private constructor(options: TrustOptions) {
+    this.#options = options
+  }
+
+  /** Fetches and verifies the first document, asking for the pin if there is none. @throws {PathFailure} */
+  static async establish(options: TrustOptions): Promise<ClusterTrust> {
+    const trust = new ClusterTrust(options)
+    await trust.refresh()
+    return trust
+  }
+
+  get document(): ClusterDocument {
+    if (this.#document === undefined) throw new Error("the cluster document is used before it was trusted")
+    return this.#document
+  }
+
+  /**
+   * Fetches the document again, for all who ask at once only once; not if it was fetched after `since` (`performance.now()`).
+   * @throws {PathFailure}
+   */
+  refresh(since: number = performance.now()): Promise<ClusterDocument> {
+    if (this.#document !== undefined && this.#fetchedAt > since) return Promise.resolve(this.#document)
+    this.#refreshing ??= this.#fetch().finally(() => {
+      this.#refreshing = undefined
+    })
+    return this.#refreshing
+  }
+
+  async #fetch(): Promise<ClusterDocument> {
+    const { cluster, relay, known, onTrusted } = this.#options
+    const { document: text, agentSessions } = await relay.connectionInformation(cluster)
+    if (text === "") throw noDocument(cluster, agentSessions)
+    const remembered = await known.find(relay.relay, cluster)
+    const pin = await this.#pin(text, remembered)
+    const serial = serialToBeat(text, pin, remembered)
+    const trusted = trustDocument(text, {
+      pin,
+      clusterName: cluster,
+      relayUrl: relay.relay,
+      ...(serial === undefined ? {} : { serial }),
+    })
+    if (Either.isLeft(trusted)) throw documentRefused(cluster, relay.relay, trusted.left.reason, trusted.left.message)
+    const document = trusted.right
+    // First, so that a token which the document shows to be too powerful goes nowhere any more.
+    onTrusted?.(document)
+    await known.remember(relay.relay, cluster, {
+      pin: pinOf(document.identityKey),
+      serial: document.serial,
+      audiences: [...new Set(Object.values(document.audiences))],
+    })
+    this.#document = document
+    this.#fetchedAt = performance.now()
+    return document
+  }
+
+  async #pin(text: string, remembered: KnownCluster | undefined): Promise<Pin> {
+    const { givenPin, acceptNewPin, confirm, cluster, relay } = this.#options
+    // An identity that was followed from the given pin while this program runs is as good as the given one.
+    const followed = this.#document === undefined ? undefined : pinOf(this.#document.identityKey)
+    const decision = pinDecision({
+      given: followed ?? givenPin,
+      remembered: remembered?.pin as Pin | undefined,
+      interactive: confirm !== undefined,
+      acceptNewPin,
+    })
+    if ("use" in decision) return decision.use
+    const opened = openDocument(text)
+    if (Either.isLeft(opened)) throw documentRefused(cluster, relay.relay, opened.left.reason, opened.left.message)
+    const pin = pinOf(opened.right.identityKey)
+    if (decision.otherwise === "refuse") throw pinRequired(cluster, pin)
+    if (decision.otherwise === "ask" && !(await confirm?.({ relay: relay.relay, cluster, pin })))
+      throw new RefusedByPolicy({
+        hop: "proxy",
+        cause: "PinNotConfirmed",
+        detail: `the identity of cluster ${cluster} was not confirmed`,
+      })
+    return pin
+  }
+}
+
+/** The remembered serial counts for the identity it was seen with; a pin that the user gave for another one starts anew. */
+const serialToBeat = (text: string, pin: Pin, remembered: KnownCluster | undefined): number | undefined => {
+  if (remembered === undefined) return undefined
+  const opened = openDocument(text)
+  const identity = Either.isRight(opened) ? pinOf(opened.right.identityKey) : undefined
+  return remembered.pin === pin || remembered.pin === identity ? remembered.serial : undefined
+}
+
+const noDocument = (cluster: string, sessions: number) =>
+  new PathBroken({
+    hop: "agent",
+    cause: "NoDocument",
+    detail:
+      sessions === 0
+        ? `cluster ${cluster} is registered at the relay, but its agent has never connected: check the agent`
+        : `the agent of cluster ${cluster} has shown no cluster document: check the agent's log`,
+  })
+
+const pinRequired = (cluster: string, pin: Pin) =>
+  new RefusedByPolicy({
+    hop: "proxy",
+    cause: "PinRequired",
+    detail: `the identity of cluster ${cluster} is not known here and nobody can be asked. The relay shows ${pin}: compare it with .status.identityPin of the ClusterConnect resource in the cluster and give it with --pin or CLUSTERCONNECT_PIN. --accept-new-pin believes the relay this one time`,
+  })
+
+const documentRefused = (cluster: string, relay: string, reason: string, message: string) =>
+  new RefusedByPolicy({
+    hop: "relay",
+    cause: reason,
+    detail:
+      reason === "IdentityChanged"
+        ? `THE IDENTITY OF CLUSTER ${cluster} HAS CHANGED. ${message}. Either the cluster was built anew with another key, or somebody between you and it (the relay ${relay} included) pretends to be it. Nothing was sent to it. Ask the cluster's operator for the pin (.status.identityPin) and give it with --pin if it is right`
+        : `${message}. The relay ${relay} handed out something that cannot be trusted; nothing was sent to the cluster`,
+  })
