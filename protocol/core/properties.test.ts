@@ -7,7 +7,7 @@ import type { Role } from "./state.ts"
 /** Every failure prints fast-check's seed and path; put them into the second argument of fc.assert to see it again. */
 /** `bun run test:long streams` asks for more. */
 const runs = { numRuns: Number(process.env.CLUSTERCONNECT_PROPERTY_RUNS ?? 1_000) }
-const timeoutMillis = 60_000
+const timeoutMillis = 60 * Math.max(runs.numRuns, 1_000)
 
 type Command =
   | { readonly do: "write" | "read"; readonly role: Role; readonly bytes: number }
