@@ -86,10 +86,12 @@ const takeDown = async () => {
   if (!stack.disposed) console.log("\nTaking everything down ...")
   await stack.disposeAsync()
 }
-process.once("SIGINT", () => {
-  interrupted = true
-  void takeDown().then(() => process.exit(values.keep ? 0 : 130))
-})
+for (const signal of ["SIGINT", "SIGTERM"])
+  process.on(signal, () => {
+    if (interrupted) return
+    interrupted = true
+    void takeDown().then(() => process.exit(values.keep ? 0 : 130))
+  })
 
 try {
   await tell(await startWorld(stack, { level: "node", onProgress: (line) => console.log(`  ${line}`) }))

@@ -26,7 +26,11 @@ let bob: User
 let sides: Sides
 
 beforeAll(async () => {
-  world = await startWorld(stack, { level: "node", onProgress: (line) => console.error(`e2e: ${line}`) })
+  world = await startWorld(stack, {
+    level: "node",
+    holdSeconds: 10,
+    onProgress: (line) => console.error(`e2e: ${line}`),
+  })
   await prepare(world.cluster, BUSYBOX_IMAGE)
   alice = await world.user("alice", ["team-a", "ops, night"])
   bob = await world.user("bob", ["team-b"])

@@ -44,7 +44,7 @@ export interface World extends ClusterSide {
 
 export interface WorldOptions {
   readonly level: Level
-  /** How long the auth proxy keeps a stream without a carrier. */
+  /** How long the auth proxy keeps a stream without a carrier; the product's own 330 when absent. */
   readonly holdSeconds?: number
   readonly onProgress?: (line: string) => void
 }
@@ -133,7 +133,7 @@ export const startWorld = async (stack: AsyncDisposableStack, options: WorldOpti
     caFile,
     identityProvider,
     joinToken,
-    holdSeconds: options.holdSeconds ?? 10,
+    holdSeconds: options.holdSeconds ?? 330,
     start,
   })
   progress(`in the cluster: agent (pid ${clusterSide.agent.pid}), auth proxy (pid ${clusterSide.authProxy.pid})`)
