@@ -31,7 +31,7 @@ export async function startContainerd(instance: Instance, programs: string): Pro
   const importImage = async (archive: string) => {
     await mustRun(join(programs, "ctr"), ["--address", socket, "--namespace", "k8s.io", "images", "import", archive])
   }
-  writePauseImage(path("images/pause.tar"))
+  await writePauseImage(path("images/pause.tar"))
   await writeBusyboxImage(path("images/busybox.tar"))
   await daemon.until("its socket", START_MILLIS, async () => (existsSync(socket) ? true : undefined))
   await importImage(path("images/pause.tar"))

@@ -1,4 +1,4 @@
-import { mustRun } from "../process/runProgram.ts"
+import { ProgramFailed, runProgram } from "../process/runProgram.ts"
 import type { ImageFile } from "./ociImage.ts"
 
 /** A program needs a library that this machine does not have. */
@@ -6,9 +6,12 @@ export class LibraryMissing extends Error {
   override readonly name = "LibraryMissing"
 }
 
-/** A dynamically linked program with its loader and libraries, each at the path where the loader looks for it. */
+/** A program with its loader and libraries, if it has any, each at the path where the loader looks for it. */
 export async function libraryClosure(source: string, path: string): Promise<readonly ImageFile[]> {
-  const libraries = parseLdd(await mustRun("ldd", [source]), source)
+  const said = await runProgram("ldd", [source])
+  const isStatic = /not a dynamic executable|statically linked/.test(said.stdout + said.stderr)
+  if (said.code !== 0 && !isStatic) throw new ProgramFailed("ldd", [source], `exit code ${said.code}`, said)
+  const libraries = isStatic ? [] : parseLdd(said.stdout, source)
   return [
     { path, source, mode: 0o755 },
     ...libraries.map((library) => ({ path: library, source: library, mode: 0o755 })),

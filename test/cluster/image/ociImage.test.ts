@@ -109,6 +109,10 @@ describe("the libraries of a program", () => {
     expect(paths.some((path) => path.includes("/ld-linux"))).toBe(true)
   })
 
+  test("are none for a static program", async () => {
+    expect((await libraryClosure("/sbin/ldconfig", "/bin/tool")).map(({ path }) => path)).toEqual(["/bin/tool"])
+  })
+
   test("that are missing are an error, not an image that does not start", () => {
     expect(() => parseLdd("\tlibx.so.1 => not found\n", "tool")).toThrow(LibraryMissing)
   })

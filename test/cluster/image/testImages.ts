@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs"
 import { mustRun } from "../process/runProgram.ts"
 import { PackagesMissing } from "../programs/debianPackages.ts"
+import { libraryClosure } from "./libraryClosure.ts"
 import { ociImage } from "./ociImage.ts"
 
 /** busybox with all its applets (sh, httpd, tar, sleep, wget, nc, nslookup …): loaded into every cluster of level node. */
@@ -11,7 +12,7 @@ export const PAUSE_IMAGE = "clusterconnect.test/pause:1"
 /** Nothing in the pause container needs a user that exists. */
 const NOBODY = "65535:65535"
 
-/** Debian's busybox-static puts it into either, depending on whether /bin is merged. */
+/** Debian's busybox-static puts it into either, depending on whether /bin is merged; the package busybox, dynamically linked, will do. */
 const BUSYBOX_PATHS = ["/bin/busybox", "/usr/bin/busybox"]
 
 export async function writeBusyboxImage(output: string): Promise<void> {
@@ -21,7 +22,7 @@ export async function writeBusyboxImage(output: string): Promise<void> {
     name: BUSYBOX_IMAGE,
     output,
     files: [
-      { path: "/bin/busybox", source, mode: 0o755 },
+      ...(await libraryClosure(source, "/bin/busybox")),
       ...applets.map((name) => ({ path: `/bin/${name}`, target: "/bin/busybox" })),
       { path: "/etc/passwd", content: "root:x:0:0:root:/:/bin/sh\nnonroot:x:65532:65532:nonroot:/tmp:/bin/sh\n" },
       { path: "/etc/group", content: "root:x:0:\nnonroot:x:65532:\n" },
@@ -31,11 +32,11 @@ export async function writeBusyboxImage(output: string): Promise<void> {
   })
 }
 
-export function writePauseImage(output: string): void {
+export async function writePauseImage(output: string): Promise<void> {
   ociImage({
     name: PAUSE_IMAGE,
     output,
-    files: [{ path: "/bin/busybox", source: busybox(), mode: 0o755 }],
+    files: await libraryClosure(busybox(), "/bin/busybox"),
     entrypoint: ["/bin/busybox", "sleep", "infinity"],
     user: NOBODY,
   })
