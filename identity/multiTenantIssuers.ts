@@ -12,6 +12,15 @@ const at =
   (url: URL) =>
     url.host === host && url.pathname.replace(/\/+$/, "") === path
 
+/** As it is when it cannot be decoded: then it names no tenant. */
+const decodedText = (text: string): string => {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
+}
+
 const entraHosts = new Set([
   "login.microsoftonline.com",
   "login.microsoftonline.us",
@@ -46,7 +55,7 @@ const multiTenantIssuers: readonly MultiTenantIssuer[] = [
     service: "Microsoft Entra for all tenants",
     matches: (url) =>
       entraHosts.has(url.host) &&
-      entraTenantsOfEverybody.has(decodeURIComponent(url.pathname.split("/")[1] ?? "").toLowerCase()),
+      entraTenantsOfEverybody.has(decodedText(url.pathname.split("/")[1] ?? "").toLowerCase()),
     ownerClaims: ["tid"],
   },
 ]

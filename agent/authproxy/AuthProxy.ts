@@ -92,7 +92,7 @@ export const startAuthProxy = (
       meeting: process.platform === "linux" ? "abstract" : "private",
       onStream: (stream) => connections.serve(stream),
       onEvent: (event, { callerHash }) => {
-        if (event.type === "ended") metrics.streamEnds.add(1, { reason: event.reason })
+        if (event.type === "ended") metrics.streamEnds.add(1, { reason: metrics.endLabel(event.reason) })
         if (event.type !== "drain") log.debug("stream", { ...event, callerHash })
       },
     })

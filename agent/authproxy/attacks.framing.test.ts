@@ -63,6 +63,30 @@ describe("S8: is refused, and the API server sees nothing:", () => {
   })
 })
 
+test.each(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])(
+  "S8: a chunked body is framed anew whatever the method, so that no request can hide in it: %s",
+  async (method) => {
+    const body = "0\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: x\r\nImpersonate-User: admin\r\n\r\n"
+    const arrived = Promise.withResolvers<string>()
+    bench.upstream.answer = (socket, head, connection) => {
+      const look = () => {
+        const sent = connection.received.slice(connection.received.indexOf(head) + head.length)
+        if (sent.endsWith("\r\n0\r\n\r\n")) arrived.resolve(sent)
+      }
+      socket.on("data", look)
+      look()
+    }
+    const connection = await bench.connect()
+    const chunked = `${body.length.toString(16)}\r\n${body}\r\n0\r\n\r\n`
+    const headers = ["Transfer-Encoding: chunked"]
+    connection.write(request(`${method} /api/framed`, { token: bench.token(), headers, body: chunked }))
+    expect(await arrived.promise).toBe(chunked)
+    expect(bench.upstream.heads).toHaveLength(1)
+    connection.leave()
+    bench.upstream.answer = (socket) => socket.write("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+  },
+)
+
 test("S8: chunk extensions end at the auth proxy; the body is framed anew and arrives whole", async () => {
   const connection = await bench.connect()
   const body = '3;a="b\r\n";c\r\n'

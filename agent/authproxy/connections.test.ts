@@ -57,6 +57,18 @@ describe("end-to-end TLS", () => {
       await narrow.stop()
     }
   })
+  test("of one caller that never ends leaves room for another caller's", async () => {
+    const narrow = await startBench({}, { limits: { maxHandshakes: 8 } })
+    try {
+      const stalled = await Promise.all(Array.from({ length: 12 }, () => narrow.openStream()))
+      for (const { socket } of stalled) socket.on("error", () => {})
+      const connection = await narrow.connect({}, "bob")
+      expect((await connection.ask(request("GET /api", { token: narrow.token({ sub: "bob" }) }))).status).toBe(200)
+      for (const stream of stalled) stream.destroy()
+    } finally {
+      await narrow.stop()
+    }
+  })
   test("takes a renewed certificate for new connections and keeps the old ones", async () => {
     const before = await bench.connect()
     const fingerprint = before.socket.getPeerCertificate().fingerprint256

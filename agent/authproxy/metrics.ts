@@ -1,4 +1,5 @@
 import { counter, gauge, histogram } from "../../platform/metrics.ts"
+import { reason } from "../../protocol/core/reasons.ts"
 
 /** Answers by class (`2xx`), by whom (`api-server`, or our refusal's cause). */
 export const requests = counter(
@@ -24,6 +25,13 @@ export const streams = gauge("clusterconnect_auth_proxy_streams", "Streams that 
 export const streamEnds = counter("clusterconnect_auth_proxy_stream_ends_total", "Streams that ended, by reason.", [
   "reason",
 ])
+/** The reasons that this program gives itself when it ends a connection (EndToEnd, Exchanges, forward, forwardUpgrade). */
+const own = ["tls-timeout", "tls-failed", "pipelined", "session-limit", "client-aborted", "client-gone"]
+const upstream = ["api-server-connection-lost", "api-server-answer-cut"]
+const known: ReadonlySet<string> = new Set([...Object.values(reason), ...own, ...upstream])
+
+/** The label for a stream's end. A peer writes what it likes into its reset: unbounded, its words would push out all others. */
+export const endLabel = (why: string): string => (known.has(why) ? why : "other")
 export const carriers = counter(
   "clusterconnect_auth_proxy_carriers_total",
   "Upgrades asked for on the carrier port, by outcome.",

@@ -53,6 +53,24 @@ describe("on an API server before 1.35, a WebSocket exec", () => {
       }
     },
   )
+  test("over SPDY asks too when it comes as a GET, and not as a POST, which the server itself takes for a create", async () => {
+    const old = await oldServer(false)
+    try {
+      const spdy = ["Connection: Upgrade", "Upgrade: SPDY/3.1"]
+      const asGet = await old.connect()
+      const refused = await asGet.ask(request(`GET ${exec}?command=sh`, { token: old.token(), headers: spdy }))
+      expect([refused.status, causeOf(refused.body)]).toEqual([403, "SessionForbidden"])
+      old.upstream.heads.length = 0
+      old.upstream.answer = (socket) => socket.write("HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno")
+      const asPost = await old.connect()
+      await asPost.ask(request(`POST ${exec}?command=sh`, { token: old.token(), headers: spdy }))
+      expect(old.upstream.heads.map((head) => head.split(" ").slice(0, 2).join(" "))).toEqual([
+        `POST ${exec}?command=sh`,
+      ])
+    } finally {
+      await old.stop()
+    }
+  })
   test("that the caller may create is sent", async () => {
     const old = await oldServer(true)
     try {

@@ -7,10 +7,13 @@ import type { ServerStream } from "../../../protocol/stream/StreamServer.ts"
 import { refusalOf } from "../exchange/answer.ts"
 import { type Exchanges, headRefusal, type Origin } from "../exchange/Exchanges.ts"
 import { handshakes } from "../metrics.ts"
+import { HandshakeTurns } from "./HandshakeTurns.ts"
 import type { ServingCertificate } from "./ServingCertificate.ts"
 
 /** A handshake costs 0.3 ms of one core; 64 at once keep requests under way below 20 ms of waiting. The others wait their turn. */
 export const maxHandshakes = 64
+/** One caller's share of them: eight callers who never finish theirs are needed to make the others wait. */
+const handshakeShare = 1 / 8
 /** From the stream's opening, its turn included, to complete TLS. */
 export const tlsMillis = 10_000
 /** From a request's first byte to the end of its head. */
@@ -33,12 +36,13 @@ export class EndToEnd {
   readonly #front: HttpFront
   readonly #limits: EndToEndLimits
   readonly #origins = new WeakMap<Socket, Origin>()
-  readonly #waiting: (() => void)[] = []
-  #handshaking = 0
+  readonly #turns: HandshakeTurns
 
   constructor(certificate: ServingCertificate, exchanges: Exchanges, limits: Partial<EndToEndLimits> = {}) {
     this.#certificate = certificate
     this.#limits = { maxHandshakes, tlsMillis, headMillis, idleMillis, ...limits }
+    const atOnce = this.#limits.maxHandshakes
+    this.#turns = new HandshakeTurns(atOnce, Math.max(1, Math.floor(atOnce * handshakeShare)))
     // The front reports what is wrong with a head and asks for the answer's body in the same turn.
     let fault: HeadFault | undefined
     this.#front = new HttpFront({
@@ -67,6 +71,7 @@ export class EndToEnd {
 
   /** Takes over a new stream. */
   serve(stream: ServerStream): void {
+    if (stream.socket.destroyed) return
     const late = setTimeout(() => {
       handshakes.add(1, { outcome: "timeout" })
       abort("tls-timeout")
@@ -76,8 +81,7 @@ export class EndToEnd {
       stream.socket.destroy()
     }
     stream.socket.on("error", () => {})
-    stream.socket.once("close", () => clearTimeout(late))
-    this.#inTurn((done) => {
+    const turnOver = this.#turns.take(stream.callerHash, (done) => {
       if (stream.socket.destroyed) return done()
       const secure = new tls.TLSSocket(stream.socket, {
         isServer: true,
@@ -117,23 +121,15 @@ export class EndToEnd {
         this.#front.serve(secure)
       })
     })
+    stream.socket.once("close", () => {
+      clearTimeout(late)
+      turnOver()
+    })
   }
 
   /** Ends every connection, upgraded ones included, after `graceMillis` at the latest. */
   close(graceMillis: number): Promise<void> {
     return this.#front.close(graceMillis)
-  }
-
-  #inTurn(begin: (done: () => void) => void): void {
-    const run = () => {
-      this.#handshaking += 1
-      begin(() => {
-        this.#handshaking -= 1
-        this.#waiting.shift()?.()
-      })
-    }
-    if (this.#handshaking < this.#limits.maxHandshakes) run()
-    else this.#waiting.push(run)
   }
 
   #originOf(request: IncomingMessage): Origin {

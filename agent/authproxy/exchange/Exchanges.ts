@@ -59,9 +59,13 @@ export class Exchanges {
     const policy = this.#policy()
     const account = this.#account(incoming, policy, origin)
     // Until it is admitted nothing listens to the response; a client that leaves meanwhile is accounted all the same.
-    const gone = () => account.settle("client-gone")
+    const gone = () => {
+      account.settle("client-gone")
+      forget()
+    }
     response.once("close", gone)
-    this.#admitted(incoming, policy, account, (refused, admitted) => {
+    let forget = () => {}
+    forget = this.#admitted(incoming, policy, account, (refused, admitted) => {
       response.off("close", gone)
       if (request.socket.destroyed) return gone()
       if (admitted === undefined) return refuse(request, response, refused, account)
@@ -76,9 +80,13 @@ export class Exchanges {
     // What the client sends behind its head stays in the socket.
     socket.pause()
     socket.on("error", () => {})
-    const gone = () => account.settle("client-gone")
+    const gone = () => {
+      account.settle("client-gone")
+      forget()
+    }
     socket.once("close", gone)
-    this.#admitted(incoming, policy, account, (refused, admitted) => {
+    let forget = () => {}
+    forget = this.#admitted(incoming, policy, account, (refused, admitted) => {
       socket.off("close", gone)
       if (socket.destroyed) return gone()
       if (admitted === undefined) return refuseUpgrade(socket, refused, account)
@@ -98,14 +106,16 @@ export class Exchanges {
     return new Account(incoming, { cluster: clusterName, clientAddress }, this.#log)
   }
 
+  /** The function returned ends the search for a verdict, with the questions to the API server in it; `then` is not called any more. */
   #admitted(
     incoming: Incoming,
     policy: Policy,
     account: Account,
     then: (...verdict: [AdmissionRefusal, undefined] | [undefined, Admitted]) => void,
-  ): void {
-    Effect.runCallback(admit(incoming, policy, account), {
+  ): () => void {
+    return Effect.runCallback(admit(incoming, policy, account), {
       onExit: (exit) => {
+        if (Exit.isInterrupted(exit)) return
         if (Exit.isSuccess(exit)) return then(undefined, exit.value)
         const refused = Cause.failureOption(exit.cause)
         if (Option.isSome(refused)) return then(refused.value, undefined)

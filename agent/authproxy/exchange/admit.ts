@@ -53,6 +53,6 @@ export const admit = (
     const { method, target } = incoming
     if (policy.profile === "ReadOnly") yield* readOnly({ method, target, upgrade })
     const caller = policy.allowNested ? yield* nestedCaller(incoming, own, policy.apiServer) : own
-    yield* sessionCheck({ target, upgrade }, caller, policy.apiServer, policy.serverChecksSessions())
+    yield* sessionCheck({ method, target, upgrade }, caller, policy.apiServer, policy.serverChecksSessions())
     return { incoming, upgrade, body, caller, subprotocols }
   })

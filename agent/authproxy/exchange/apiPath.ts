@@ -10,8 +10,8 @@ export type ApiPath =
       readonly name: string | undefined
       readonly subresource: string | undefined
     }
-  /** A legacy path with the verb in it. */
-  | { readonly kind: "specialVerb"; readonly verb: "proxy" | "watch" }
+  /** A legacy path with the verb in it. Behind `watch` the rest is read like any other path. */
+  | { readonly kind: "specialVerb"; readonly verb: "proxy" | "watch"; readonly subresource: string | undefined }
   | { readonly kind: "nonResource" }
 
 const specialVerbs = new Set(["proxy", "watch"])
@@ -29,7 +29,8 @@ export const apiPath = (path: string): ApiPath | undefined => {
   if (start === undefined || segments.length <= start) return { kind: "nonResource" }
   const [group, version] = segments[0] === "api" ? ["", segments[1] ?? ""] : [segments[1] ?? "", segments[2] ?? ""]
   const verb = segments[start]
-  if (verb === "proxy" || verb === "watch") return { kind: "specialVerb", verb }
+  if (verb === "proxy") return { kind: "specialVerb", verb, subresource: undefined }
+  if (verb === "watch") return { kind: "specialVerb", verb, subresource: segments[resourceAt(segments, start + 1) + 2] }
   const at = resourceAt(segments, start)
   const inNamespace = segments[start] === "namespaces" && segments.length > start + 1
   return {

@@ -60,6 +60,11 @@ describe("S11: who or where the caller is cannot be said by the client:", () => 
     "X-Client-IP",
     "True-Client-IP",
     "Clusterconnect-Client-Address",
+    "X-HTTP-Method-Override",
+    "x-http-method",
+    "X-Method-Override",
+    "X-Original-URL",
+    "X-Rewrite-URL",
     "Any_Name",
     "_",
   ])("%s", (name) => expect(kept([[name, "127.0.0.1"]])).toEqual([]))

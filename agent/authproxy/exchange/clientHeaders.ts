@@ -27,6 +27,15 @@ const spoofableNames = new Set([
   "true-client-ip",
 ])
 
+/** A reader that obeys one of these sees another request than the one that was judged. */
+const otherRequest = new Set([
+  "x-http-method",
+  "x-http-method-override",
+  "x-method-override",
+  "x-original-url",
+  "x-rewrite-url",
+])
+
 const webSocketHeader = "sec-websocket-"
 
 /** The name as the most careless reader behind us would compare it (CGI writes `-` as `_`). */
@@ -45,7 +54,7 @@ export const withoutImpersonation = (incoming: Incoming): Either.Either<void, Im
 
 /**
  * The header lines of the client that go on to the API server, flat, in their order: no identity, no source address, no
- * framing, nothing that is about the connection or that `Connection` names, no credential. WebSocket's own headers go on only
+ * framing, no other method or path, nothing that is about the connection or that `Connection` names, no credential. WebSocket's own headers go on only
  * with a WebSocket upgrade; their subprotocols are the credential pass's business and are left out.
  */
 export const clientHeaders = (incoming: Incoming, options: { readonly webSocket: boolean }): readonly string[] => {
@@ -59,7 +68,8 @@ const isDropped = (name: string, named: ReadonlySet<string>, webSocket: boolean)
   const lower = normal(name)
   if (name.includes("_") || isImpersonation(name)) return true
   if (hopByHop.has(lower) || ours.has(lower) || named.has(lower)) return true
-  if (spoofableNames.has(lower) || spoofable.some((prefix) => lower.startsWith(prefix))) return true
+  if (otherRequest.has(lower) || spoofableNames.has(lower) || spoofable.some((prefix) => lower.startsWith(prefix)))
+    return true
   if (lower.startsWith(webSocketHeader)) return !webSocket || lower === "sec-websocket-protocol"
   return false
 }

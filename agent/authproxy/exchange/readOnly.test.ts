@@ -15,6 +15,7 @@ describe("S23: under ReadOnly passes", () => {
     "HEAD /apis/apps/v1/deployments",
     "GET /api/v1/pods?watch=true",
     "GET /api/v1/watch/pods",
+    "GET /api/v1/watch/namespaces/d/pods/p",
     "GET /openapi/v3",
     "GET /",
     "GET /api/v1/namespaces/exec",
@@ -50,6 +51,9 @@ describe("S23: under ReadOnly is refused", () => {
     ["GET /api/v1/nodes/n/proxy/run/d/p/c", "ReadOnlySubresource"],
     ["GET /api/v1/%6eodes/n/pro%78y/metrics", "ReadOnlySubresource"],
     ["GET /api/v1/proxy/nodes/n/metrics", "ReadOnlySubresource"],
+    ["GET /api/v1/watch/namespaces/d/pods/p/exec?command=sh", "ReadOnlySubresource"],
+    ["GET /api/v1/watch/nodes/n/pro%78y", "ReadOnlySubresource"],
+    ["GET /apis/g.example/v1/watch/namespaces/d/things/x/attach", "ReadOnlySubresource"],
     ["GET /apis/subresources.kubevirt.io/v1/namespaces/d/virtualmachineinstances/v/portforward", "ReadOnlySubresource"],
     ["GET /api/v1/namespaces/d/pods/%ff/log", "PathNotParsed"],
   ])("%s", (line, cause) => expect(judged(line)).toBe(cause))

@@ -35,9 +35,8 @@ export const readOnly = (request: {
 }
 
 const opensChannel = (path: ApiPath): boolean =>
-  path.kind === "specialVerb"
-    ? path.verb === "proxy"
-    : path.kind === "resource" && channels.has((path.subresource ?? "").toLowerCase())
+  path.kind !== "nonResource" &&
+  ((path.kind === "specialVerb" && path.verb === "proxy") || channels.has((path.subresource ?? "").toLowerCase()))
 
 const isSelfReview = (path: ApiPath): boolean =>
   path.kind === "resource" &&

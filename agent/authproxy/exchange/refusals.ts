@@ -163,6 +163,11 @@ export class ServiceAccountTokenMissing extends refusal(
   503,
   "the auth proxy has no token for the API server",
 ) {}
+export class ServiceAccountRootsMissing extends refusal(
+  "ServiceAccountRootsMissing",
+  503,
+  "the auth proxy has no certificate authority for the API server, so it cannot know whom it would speak to",
+) {}
 export class ServiceAccountRefused extends refusal(
   "ServiceAccountRefused",
   502,
@@ -229,6 +234,7 @@ export type ExchangeRefusal = InstanceType<
   | typeof InternalFault
   | typeof EmptyIdentity
   | typeof ServiceAccountTokenMissing
+  | typeof ServiceAccountRootsMissing
   | typeof ServiceAccountRefused
   | typeof ApiServerUnreachable
   | typeof ApiServerConnectionLost

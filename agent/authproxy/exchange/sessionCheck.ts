@@ -9,20 +9,23 @@ import { pathOf } from "./target.ts"
 
 export type SessionRefusal = PathNotParsed | SessionForbidden | SessionCheckFailed
 
-/** Kubernetes 1.35 checks `create` for these whatever the transport; before, a WebSocket needed only `get`. */
+/**
+ * Kubernetes 1.35 checks `create` for these by itself. Before, the method alone decided: a GET needed only `get`, be it over
+ * WebSocket, which has no other method, or over SPDY, where kubectl sends a POST but nobody has to.
+ */
 const sessions = new Set(["exec", "attach", "portforward"])
 
 /**
- * On API servers that take a WebSocket exec, attach or port-forward for a read: asks as the caller whether it may create the
- * subresource, as it had to for SPDY.
+ * On API servers that take an exec, attach or port-forward by GET for a read: asks as the caller whether it may create the
+ * subresource, as a POST would have it checked.
  */
 export const sessionCheck = Effect.fnUntraced(function* (
-  request: { readonly target: string; readonly upgrade: UpgradeProtocol | undefined },
+  request: { readonly method: string; readonly target: string; readonly upgrade: UpgradeProtocol | undefined },
   caller: Caller,
   api: ApiServer,
   serverChecks: boolean,
 ) {
-  if (serverChecks || request.upgrade !== "websocket") return
+  if (serverChecks || request.upgrade === undefined || request.method === "POST") return
   const path = apiPath(pathOf(request.target))
   if (path === undefined) return yield* new PathNotParsed({})
   if (path.kind !== "resource" || path.subresource === undefined || !sessions.has(path.subresource)) return

@@ -48,8 +48,12 @@ export interface AuthProxyBench {
   /** A good token for this cluster. */
   readonly token: (claims?: Record<string, unknown>) => string
   /** A new stream with end-to-end TLS on it. */
-  readonly connect: (options?: tls.ConnectionOptions) => Promise<RawConnection>
-  readonly openStream: (onSocket?: Parameters<typeof openStream>[0]["onSocket"]) => Promise<ClientStream>
+  readonly connect: (options?: tls.ConnectionOptions, subject?: string) => Promise<RawConnection>
+  /** `subject`: whose stream it is, as the relay says. */
+  readonly openStream: (
+    onSocket?: Parameters<typeof openStream>[0]["onSocket"],
+    subject?: string,
+  ) => Promise<ClientStream>
   /** Writes the configuration with these changes and waits until it was taken or refused. */
   readonly reconfigure: (changes: Changes) => Promise<boolean>
   readonly file: (name: string) => string
@@ -115,7 +119,7 @@ export const startBench = async (
   )
   await Effect.runPromise(authProxy.policy.current().verifier.awaitReady)
   const audit = () => log.map((line) => JSON.parse(line)).filter((line) => line.message === "audit")
-  const open = (onSocket?: Parameters<typeof openStream>[0]["onSocket"]) =>
+  const open: AuthProxyBench["openStream"] = (onSocket, subject = "alice") =>
     openStream({
       budget,
       holdMillis: 2_000,
@@ -124,7 +128,7 @@ export const startBench = async (
         connectWebSocket(`ws://127.0.0.1:${authProxy.port}${path.authProxyCarrier}`, {
           protocols: [streamProtocol],
           headers: {
-            [callerHashHeader]: callerHash(issuer.url, "alice"),
+            [callerHashHeader]: callerHash(issuer.url, subject),
             [clientAddressHeader]: clientAddress,
             ...(instance === undefined ? {} : { [instanceHeader]: instance }),
           },
@@ -154,8 +158,8 @@ export const startBench = async (
       }),
     token: (claims = {}) => issuer.token({ aud: audience, ...claims }),
     openStream: open,
-    connect: async (tlsOptions = {}) => {
-      const stream = await open()
+    connect: async (tlsOptions = {}, subject = "alice") => {
+      const stream = await open(undefined, subject)
       streams.push(stream)
       return new Promise((resolve, reject) => {
         const socket = tls.connect({

@@ -56,7 +56,7 @@ export class ApiServer {
     return this.#sockets.size
   }
 
-  /** Begins a request; the caller writes the body and ends it. */
+  /** Begins a request; the caller writes the body and ends it. Only with `files.ca`: see #dial. */
   request({ method, target, headers, own = false }: ApiRequest): http.ClientRequest {
     const common = { method, path: target, headers: headers as string[], setHost: false }
     if (own) return http.request({ ...common, createConnection: () => this.#dial(true) })
@@ -77,14 +77,20 @@ export class ApiServer {
     this.files.close()
   }
 
+  /** Bun takes no roots, and an empty list of them, for the system's: whoever asks must have looked before. */
+  #roots(): string {
+    const { ca } = this.files
+    if (ca === undefined) throw new Error("a connection to the API server without roots to trust")
+    return ca
+  }
+
   #dial(allowHalfOpen: boolean): tls.TLSSocket {
     const host = this.url.hostname.replace(/^\[|\]$/g, "")
     const socket = tls.connect({
       host,
       port: this.url.port === "" ? 443 : Number(this.url.port),
       ...(net.isIP(host) === 0 ? { servername: host } : {}),
-      // Without roots nothing may be trusted, the system's least of all.
-      ca: this.files.ca ?? [],
+      ca: this.#roots(),
       rejectUnauthorized: true,
       minVersion: "TLSv1.2",
       ALPNProtocols: ["http/1.1"],

@@ -27,7 +27,8 @@ export const askApiServer = (
 ): Effect.Effect<Answer, QuestionUnanswered> =>
   Effect.async<Answer, QuestionUnanswered>((resume) => {
     const unanswered = (detail: string) => resume(new QuestionUnanswered({ detail }))
-    const { token } = api.files
+    const { ca, token } = api.files
+    if (ca === undefined) return unanswered("there is no certificate authority for the API server")
     if (token === undefined) return unanswered("there is no service-account token")
     // Bytes, not text: the head would be encoded with a text a second time, and names beyond ASCII would be others.
     const body = question.body === undefined ? undefined : Buffer.from(JSON.stringify(question.body))

@@ -51,7 +51,7 @@ class Exchange {
       this.#finish()
       account.settle(complete ? undefined : "client-gone")
     })
-    this.#sessionEnd = setTimeout(() => this.#cut("session-limit"), maxSessionMillis)
+    this.#sessionEnd = setTimeout(() => this.#expire(), maxSessionMillis)
     this.#send(true)
     this.#pumpBody()
   }
@@ -113,6 +113,9 @@ class Exchange {
       api.files.reread()
       return void this.#refuse(new ServiceAccountRefused({}))
     }
+    // Ours could not be begun with it: the server throws, and that would end every stream of this process.
+    if (statusCode < 200)
+      return void this.#refuse(new ApiServerAnswerRefused({ detail: `a request answered with ${statusCode}` }))
     if (!isDelimited(method, answer))
       return void this.#refuse(new ApiServerAnswerRefused({ detail: "it has neither a length nor chunks" }))
     this.#answered = true
@@ -161,6 +164,13 @@ class Exchange {
     this.#upstream?.destroy()
     this.#passage.abort(why)
     this.#response.destroy()
+  }
+
+  /** Also for an answer that is complete here and that the client does not read: its connection is not kept for ever. */
+  #expire(): void {
+    this.#cut("session-limit")
+    this.#passage.account.settle("session-limit")
+    this.#passage.abort("session-limit")
   }
 
   #finish(): void {

@@ -17,7 +17,7 @@ export interface ApiServerState {
 /** The first version that checks `create` for WebSocket exec, attach and port-forward by itself. */
 const checksSessionsFrom = [1, 35] as const
 const interval = Duration.seconds(60)
-/** A user that no issuer can make: its prefix is not one that a configuration may have. */
+/** No right comes with this name: the question is only whether a request under another name gets through. */
 const probed: Caller = { username: "clusterconnect-probe", groups: [], uid: undefined, extra: {} }
 
 /**

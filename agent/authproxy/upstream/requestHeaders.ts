@@ -2,7 +2,7 @@ import { Either } from "effect"
 import type { Admitted } from "../exchange/admit.ts"
 import { clientHeaders } from "../exchange/clientHeaders.ts"
 import { assertIdentity, identityHeaders } from "../exchange/identityHeaders.ts"
-import { type EmptyIdentity, ServiceAccountTokenMissing } from "../exchange/refusals.ts"
+import { type EmptyIdentity, ServiceAccountRootsMissing, ServiceAccountTokenMissing } from "../exchange/refusals.ts"
 import type { ApiServer } from "./ApiServer.ts"
 
 /**
@@ -13,8 +13,9 @@ export const requestHeaders = (
   admitted: Admitted,
   api: ApiServer,
   about: { readonly auditId: string; readonly clientAddress: string },
-): Either.Either<readonly string[], EmptyIdentity | ServiceAccountTokenMissing> => {
-  const { token } = api.files
+): Either.Either<readonly string[], EmptyIdentity | ServiceAccountTokenMissing | ServiceAccountRootsMissing> => {
+  const { ca, token } = api.files
+  if (ca === undefined) return Either.left(new ServiceAccountRootsMissing({}))
   if (token === undefined) return Either.left(new ServiceAccountTokenMissing({}))
   const { upgrade, body, subprotocols, incoming, caller } = admitted
   const headers = [

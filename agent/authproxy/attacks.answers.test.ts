@@ -1,0 +1,84 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test"
+import { once } from "node:events"
+import { type AuthProxyBench, causeOf, request, startBench } from "./testing/AuthProxyBench.ts"
+import { plainAnswer } from "./testing/RecordingServer.ts"
+
+let bench: AuthProxyBench
+beforeAll(async () => {
+  bench = await startBench()
+})
+afterAll(() => bench.stop())
+afterEach(() => {
+  bench.upstream.heads.length = 0
+  bench.upstream.connections.length = 0
+  bench.upstream.answer = (socket) => socket.write(plainAnswer("200 OK", "{}"))
+})
+
+describe("an answer whose status is none ends its request and not the process:", () => {
+  test.each([
+    ["a plain request", []],
+    ["an upgrade", ["Connection: Upgrade", "Upgrade: SPDY/3.1"]],
+  ])("%s", async (_, headers) => {
+    bench.upstream.answer = (socket) => socket.write("HTTP/1.1 099 Odd\r\nContent-Length: 2\r\n\r\n{}")
+    const connection = await bench.connect()
+    const answer = await connection.ask(request("GET /api/odd", { token: bench.token(), headers }))
+    expect([answer.status, causeOf(answer.body)]).toEqual([502, "ApiServerAnswerRefused"])
+  })
+})
+
+test("a client that never reads the end of an answer holds its connection no longer than a session", async () => {
+  expect(await bench.reconfigure({ "authentication.maxSessionSeconds": 1 })).toBe(true)
+  const body = JSON.stringify("x".repeat(12 * 1024))
+  bench.upstream.answer = (socket) => socket.write(plainAnswer("200 OK", body))
+  const connection = await bench.connect()
+  connection.socket.pause()
+  const token = bench.token()
+  // Until the way back is full, answers count as given; the first that does not fit is the one that stands still.
+  for (let count = 0; ; count += 1) {
+    connection.write(request(`GET /api/unread/${count}`, { token }))
+    const line = await bench.auditOf(`/api/unread/${count}`)
+    if (line.cut === undefined) continue
+    expect([count > 0, line.cut]).toEqual([true, "session-limit"])
+    break
+  }
+  await bench.reconfigure({})
+}, 20_000)
+
+test("without roots for the API server nobody is trusted, the system's authorities neither", async () => {
+  const rootless = await startBench({ "apiServer.caFile": "/nonexistent/ca.crt" })
+  try {
+    const connection = await rootless.connect()
+    for (const headers of [[], ["Connection: Upgrade", "Upgrade: SPDY/3.1"]]) {
+      const answer = await connection.ask(request("GET /api", { token: rootless.token(), headers }))
+      expect([answer.status, causeOf(answer.body)]).toEqual([503, "ServiceAccountRootsMissing"])
+    }
+    expect(rootless.authProxy.policy.current().api.connections).toBe(0)
+  } finally {
+    await rootless.stop()
+  }
+})
+
+describe("a client that leaves while the API server is asked about it", () => {
+  test.each([
+    ["plain", []],
+    ["upgrade", ["Connection: Upgrade", "Upgrade: SPDY/3.1"]],
+  ])(
+    "takes the question with it, and its request is never sent: %s",
+    async (_, upgrade) => {
+      expect(await bench.reconfigure({ impersonation: { allowNested: true } })).toBe(true)
+      bench.upstream.answer = () => {}
+      const connection = await bench.connect()
+      const headers = ["Impersonate-User: oidc:bob", ...upgrade]
+      connection.write(request("DELETE /api/v1/left", { token: bench.token(), headers }))
+      await bench.upstream.until((head) => head.includes("selfsubjectaccessreviews"))
+      const { socket } = bench.upstream.connections[0]!
+      const closed = once(socket, "close")
+      connection.leave()
+      await closed
+      expect(await bench.auditOf("/api/v1/left")).toMatchObject({ cut: "client-gone", code: 0 })
+      expect(bench.upstream.heads.filter((head) => head.startsWith("DELETE"))).toEqual([])
+      expect(bench.log.filter((line) => line.includes("could not be decided"))).toEqual([])
+    },
+    5_000,
+  )
+})
