@@ -1,9 +1,17 @@
 import { afterAll, beforeAll, expect, test } from "bun:test"
-import { once } from "node:events"
+import { EventEmitter, once } from "node:events"
 import http from "node:http"
 import type net from "node:net"
 import { WebSocket, WebSocketServer } from "ws"
-import { carrierMaxPayload, type Splice, type SpliceEnd, splice, spliceHoldBytes } from "./splice.ts"
+import {
+  carrierMaxPayload,
+  pauseAboveMessages,
+  type Splice,
+  type SpliceEnd,
+  splice,
+  spliceHoldBytes,
+  spliceHoldMessages,
+} from "./splice.ts"
 
 const server = http.createServer()
 const upgrades = new WebSocketServer({ noServer: true, perMessageDeflate: false, maxPayload: carrierMaxPayload })
@@ -62,6 +70,32 @@ const join = async (): Promise<Joined> => {
   })
   for (const socket of [a, b]) socket.on("error", () => {})
   return { a, b, joined, ended: promise, ends }
+}
+
+/** Two joined sockets of which nothing leaves until the pieces are taken. */
+const deaf = () => {
+  const pieces: (() => void)[] = []
+  const side = () =>
+    Object.assign(new EventEmitter(), {
+      OPEN: 1,
+      CLOSED: 3,
+      readyState: 1,
+      isPaused: false,
+      pause() {
+        this.isPaused = true
+      },
+      resume() {
+        this.isPaused = false
+      },
+      send: (_message: Uint8Array, taken: () => void) => void pieces.push(taken),
+      close: () => {},
+      terminate: () => {},
+    })
+  const sides = [side(), side()] as const
+  const ended: SpliceEnd[] = []
+  const [a, b] = sides as unknown as readonly [WebSocket, WebSocket]
+  splice(a, b, { onEnd: (end) => ended.push(end) })
+  return { pieces, sides, ended }
 }
 
 const closeOf = async (socket: WebSocket) => {
@@ -183,4 +217,15 @@ test("a reader that stands still stops the writer, and the splice holds no more 
   expect(joined.heldBytes).toBe(0)
   joined.close(1000, "done")
   await Promise.all([closeOf(a), closeOf(b)])
+})
+
+test("messages without weight do not pile up: reading stops at their number, and a flood ends the carrier", () => {
+  const { pieces, sides, ended } = deaf()
+  for (let index = 0; index <= pauseAboveMessages; index++) sides[0].emit("message", Buffer.of(1), true)
+  expect(sides[0].isPaused).toBe(true)
+  for (const taken of pieces.splice(0)) taken()
+  expect(sides[0].isPaused).toBe(false)
+  for (let index = 0; index <= spliceHoldMessages; index++) sides[0].emit("message", Buffer.of(1), true)
+  expect(ended).toMatchObject([{ code: 1001, reason: "splice-overflow" }])
+  for (const side of sides) side.emit("close", 1006, Buffer.alloc(0))
 })

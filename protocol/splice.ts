@@ -13,6 +13,10 @@ const runtimeReadBytes = 512 * 1024
  * More would mean that pausing does not work, and ends the carrier.
  */
 export const spliceHoldBytes = pauseAboveBytes + carrierMaxPayload + runtimeReadBytes
+/** The same by number, because a message of one byte costs some 300 in memory: honest senders' small messages are taken at once. */
+export const pauseAboveMessages = 1_024
+/** Messages that one direction can hold at most: 32 bytes each fill a read of the runtime, and TLS in a frame has no fewer. */
+export const spliceHoldMessages = 16 * 1_024
 /** A side that does not answer a close within this time is terminated, or a vanished peer would keep the other side. */
 const closeAnswerMillis = 5_000
 
@@ -41,11 +45,14 @@ interface Side {
   bytes: number
   /** Of these, not yet taken by the other side's socket. */
   held: number
+  heldMessages: number
 }
 
 /** Whether an endpoint may send the code in a close frame (RFC 6455 section 7.4, IANA registry). */
 const sendable = (code: number) =>
   (code >= 3000 && code <= 4999) || (code >= 1000 && code <= 1014 && ![1004, 1005, 1006].includes(code))
+
+const isFull = ({ held, heldMessages }: Side) => held > pauseAboveBytes || heldMessages > pauseAboveMessages
 
 const bytesOf = (data: RawData): Uint8Array | undefined =>
   data instanceof Uint8Array ? data : data instanceof ArrayBuffer ? new Uint8Array(data) : undefined
@@ -60,8 +67,8 @@ export const splice = (
   b: WebSocket,
   { onEnd }: { readonly onEnd?: (end: SpliceEnd) => void } = {},
 ): Splice => {
-  const sideA: Side = { socket: a, bytes: 0, held: 0 }
-  const sideB: Side = { socket: b, bytes: 0, held: 0 }
+  const sideA: Side = { socket: a, bytes: 0, held: 0, heldMessages: 0 }
+  const sideB: Side = { socket: b, bytes: 0, held: 0, heldMessages: 0 }
   let ended = false
 
   const closeSide = (socket: WebSocket, code: number, reason: string) => {
@@ -91,14 +98,17 @@ export const splice = (
       const message = bytesOf(data)
       if (message === undefined) return end(closeCode.protocolError, "fragments")
       const length = message.byteLength
-      if (from.held + length > spliceHoldBytes) return end(goingAway, "splice-overflow")
+      if (from.held + length > spliceHoldBytes || from.heldMessages >= spliceHoldMessages)
+        return end(goingAway, "splice-overflow")
       from.bytes += length
       from.held += length
-      if (from.held > pauseAboveBytes && !from.socket.isPaused) from.socket.pause()
+      from.heldMessages += 1
+      if (isFull(from) && !from.socket.isPaused) from.socket.pause()
       to.socket.send(message, (error) => {
         from.held -= length
+        from.heldMessages -= 1
         if (error) return end(goingAway, "carrier-lost")
-        if (from.held <= pauseAboveBytes && from.socket.isPaused) from.socket.resume()
+        if (!isFull(from) && from.socket.isPaused) from.socket.resume()
       })
     })
     from.socket.on("close", (code: number, reason: Buffer) => end(code, reason.toString()))

@@ -23,6 +23,8 @@ export interface Parts {
   readonly directory: Directory
   readonly streams: Streams
   readonly audit: (line: AuditLine) => void
+  /** The same for peers who have not shown who they are, at a bounded rate. */
+  readonly auditUnidentified: (line: AuditLine) => void
   readonly openApi: () => JsonSchema
   readonly isDraining: () => boolean
   readonly acceptControl: (upgrade: PendingUpgrade, address: string) => void

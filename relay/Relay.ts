@@ -1,9 +1,11 @@
 import { Either } from "effect"
 import type { TokenVerifierService } from "../identity/TokenVerifier.ts"
+import type { Log } from "../platform/logs.ts"
 import { version } from "../platform/version.ts"
 import { type Hello, maxControlBytes } from "../protocol/control.ts"
 import { closeCode, controlProtocol } from "../protocol/names.ts"
 import type { AuditLog } from "./audit/AuditLog.ts"
+import { UnidentifiedLines } from "./audit/UnidentifiedLines.ts"
 import { Access } from "./callers/Access.ts"
 import { sessionSilenceMillis } from "./configuration/limits.ts"
 import { type AdmittedAgent, admitAgent } from "./enrolment/admitAgent.ts"
@@ -15,7 +17,7 @@ import type { Route } from "./http/Route.ts"
 import { type PendingUpgrade, WebSockets } from "./http/webSockets.ts"
 import { refusals } from "./metrics.ts"
 import type { Parts } from "./Parts.ts"
-import { type RelayRefusal, TooManySessions } from "./refusals.ts"
+import { type RelayRefusal, StoreUnavailable, TooManySessions } from "./refusals.ts"
 import { adminClusterRoutes } from "./routes/adminClusterRoutes.ts"
 import { adminRelayRoutes } from "./routes/adminRelayRoutes.ts"
 import { callerRoutes } from "./routes/callerRoutes.ts"
@@ -34,6 +36,7 @@ export interface RelayOptions {
   readonly replica: string
   readonly store: Store
   readonly audit: AuditLog
+  readonly log: Log
   readonly settings: () => Settings
   readonly verifier: () => TokenVerifierService
   readonly time: Time
@@ -47,17 +50,22 @@ export class Relay {
   readonly access: Access
   readonly directory = new Directory()
   readonly streams: Streams
+  /** For audit lines about peers who have not shown who they are. */
+  readonly unidentified: UnidentifiedLines
   readonly #options: RelayOptions
   readonly #registry: Registry
   readonly #sockets = new WebSockets(maxControlBytes)
   readonly #unproven = new Set<ControlSession>()
   #draining = false
   #seenData: number
+  /** A change that has not reached everything that is open, because the database failed meanwhile. */
+  #recheckDue = false
 
   constructor(options: RelayOptions) {
     this.#options = options
     const { store, settings, publicUrl, time, replica, onAuthenticated } = options
     const audit = (line: object) => options.audit.write({ ...line })
+    this.unidentified = new UnidentifiedLines((line) => options.audit.write({ ...line }), time.monotonic)
     this.#seenData = store.dataVersion()
     this.#registry = new Registry({
       store,
@@ -73,6 +81,7 @@ export class Relay {
       directory: this.directory,
       limits: () => settings().limits,
       audit,
+      verdict: (request, session) => streamVerdict(this.#judged(), request, session),
       onTicketUsed: onAuthenticated,
     })
     const parts: Parts = {
@@ -86,6 +95,7 @@ export class Relay {
       directory: this.directory,
       streams: this.streams,
       audit,
+      auditUnidentified: (line) => this.unidentified.write(line),
       openApi: () => openApiOf(this.routes, version, publicUrl),
       isDraining: () => this.#draining,
       acceptControl: (upgrade, address) => this.#acceptControl(upgrade, address),
@@ -112,10 +122,9 @@ export class Relay {
   /** To be called a few times a second: acts on what other processes wrote, and ends sessions that have fallen silent. */
   poll(): void {
     const data = this.#options.store.dataVersion()
-    if (data !== this.#seenData) {
-      this.#seenData = data
-      this.#recheck(undefined)
-    }
+    const changed = data !== this.#seenData
+    this.#seenData = data
+    if (changed || this.#recheckDue) this.#recheck(undefined)
     const silentSince = this.#options.time.monotonic() - sessionSilenceMillis
     for (const session of this.directory.all())
       if (session.heardAt < silentSince) session.end(closeCode.moved, "silent")
@@ -146,16 +155,25 @@ export class Relay {
   }
 
   #recheck(cluster: string | undefined): void {
-    this.#tellActions()
-    const around = { registry: this.#registry, access: this.access, store: this.#options.store }
-    const concerned = cluster === undefined ? this.directory.all() : this.directory.of(cluster)
-    for (const session of concerned) {
-      const verdict = sessionVerdict(around, session)
-      if (verdict !== undefined) session.end(verdict.code, verdict.reason)
+    try {
+      const concerned = cluster === undefined ? this.directory.all() : this.directory.of(cluster)
+      for (const session of concerned) {
+        const verdict = sessionVerdict(this.#judged(), session)
+        if (verdict !== undefined) session.end(verdict.code, verdict.reason)
+      }
+      this.streams.recheck(cluster)
+      // Last, because a log or a disk that is full must not stand between a revocation and what it cuts.
+      this.#tellActions()
+      this.#recheckDue = false
+    } catch (error) {
+      if (!this.#recheckDue)
+        this.#options.log.error("the database failed; what is open is judged again soon", { error })
+      this.#recheckDue = true
     }
-    this.streams.recheck((request, session) =>
-      cluster === undefined || request.cluster === cluster ? streamVerdict(around, request, session) : undefined,
-    )
+  }
+
+  #judged() {
+    return { registry: this.#registry, access: this.access, store: this.#options.store }
   }
 
   #acceptControl(upgrade: PendingUpgrade, address: string): void {
@@ -186,6 +204,15 @@ export class Relay {
   }
 
   #verify(hello: Hello, nonce: string): Either.Either<AdmittedAgent, RelayRefusal> {
+    try {
+      return this.#admitted(hello, nonce)
+    } catch (error) {
+      this.#options.log.error("an agent could not be judged", { error })
+      return Either.left(new StoreUnavailable())
+    }
+  }
+
+  #admitted(hello: Hello, nonce: string): Either.Either<AdmittedAgent, RelayRefusal> {
     return Either.flatMap(
       admitAgent(this.#registry, hello, nonce),
       (agent): Either.Either<AdmittedAgent, RelayRefusal> => {
@@ -199,7 +226,13 @@ export class Relay {
 
   #refused(refusal: RelayRefusal, hello: Hello | undefined, from: string): void {
     refusals.add(1, { cause: refusal._tag })
-    this.#audit({ event: "session", cluster: hello?.cluster.slice(0, 64), from, outcome: refusal._tag })
+    this.unidentified.write({
+      time: this.#options.time.wall().toISOString(),
+      event: "session",
+      cluster: hello?.cluster.slice(0, 64),
+      from,
+      outcome: refusal._tag,
+    })
   }
 
   #auditSession({ agent, address }: ControlSession, outcome: string): void {

@@ -42,6 +42,11 @@ export const auditFailures = counter(
   "Audit lines that could not be written.",
 )
 
+export const auditSuppressed = counter(
+  "clusterconnect_relay_audit_suppressed_total",
+  "Audit lines about peers who had not shown who they are, left out because of their rate.",
+)
+
 /** What is open now, before every scrape. */
 export const collect = (
   relay: {

@@ -122,6 +122,12 @@ export class DocumentRefused extends refusal("DocumentRefused", 400, "the cluste
 export class DocumentOlder extends refusal("DocumentOlder", 409, "the relay keeps a newer cluster document") {}
 export class ProtocolBroken extends refusal("ProtocolBroken", 400, "the message does not belong here") {}
 
+export class StoreUnavailable extends refusal(
+  "StoreUnavailable",
+  503,
+  "the relay cannot use its database; its log has the reason",
+) {}
+
 // Enrolment.
 export class JoinTokenUnknown extends refusal("JoinTokenUnknown", 403, "there is no such join token") {}
 export class JoinTokenExpired extends refusal(

@@ -41,6 +41,7 @@ export const serve = Effect.fn("relay.serve")(function* (configurationFile: stri
     replica: configuration.replica,
     store,
     audit,
+    log,
     settings: followed.settings,
     verifier: followed.verifier,
     time: systemTime,
@@ -52,6 +53,7 @@ export const serve = Effect.fn("relay.serve")(function* (configurationFile: stri
     settings: followed.settings,
     log,
     audit: (line) => audit.write(line),
+    auditUnidentified: (line) => relay.unidentified.write(line),
     now: systemTime.wall,
     onAuthenticated,
   })

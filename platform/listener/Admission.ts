@@ -1,9 +1,10 @@
 import type { Socket } from "node:net"
+import { addressBlock } from "./addressBlock.ts"
 
 export interface AdmissionLimits {
   /** Sockets that have not authenticated, the ones in their TLS handshake included. */
   readonly maxUnauthenticated: number
-  /** The same, per remote address; undefined where all come from one address, behind a TLS terminator. */
+  /** The same, per remote address (an IPv6 network of /64 is one); undefined where all come from one address, behind a TLS terminator. */
   readonly maxUnauthenticatedPerAddress: number | undefined
   readonly maxConnections: number
 }
@@ -31,7 +32,7 @@ export class Admission {
 
   /** Counts the socket until it closes, or says which limit it would exceed. */
   admit(socket: Socket): Refusal | undefined {
-    const address = socket.remoteAddress ?? ""
+    const address = addressBlock(socket.remoteAddress ?? "")
     const { maxConnections, maxUnauthenticated, maxUnauthenticatedPerAddress = Number.POSITIVE_INFINITY } = this.#limits
     const fromAddress = this.#perAddress.get(address) ?? 0
     if (this.#connections.size >= maxConnections) return "connections"

@@ -2,27 +2,13 @@ import * as http from "node:http"
 import type { Socket } from "node:net"
 import type { Duplex } from "node:stream"
 import { faultText, type HeadFault, headFault } from "./headFault.ts"
+import { HTTP_FRONT_LIMITS, type HttpFrontLimits } from "./httpFrontLimits.ts"
 
-export interface HttpFrontLimits {
-  /** From a request's first byte to the end of its head. An idle kept connection is not a request. */
-  readonly headTimeoutMillis: number
-  /** Between two requests on a kept connection, and before the first. */
-  readonly idleTimeoutMillis: number
-  /** The same while `isAuthenticated` says no: who never said who it is may not hold a connection for nothing. */
-  readonly unauthenticatedIdleMillis: number
-  readonly maxHeaderBytes: number
-}
-
-export const HTTP_FRONT_LIMITS: HttpFrontLimits = {
-  headTimeoutMillis: 10_000,
-  idleTimeoutMillis: 120_000,
-  unauthenticatedIdleMillis: 10_000,
-  // A token with hundreds of groups is 16 KiB, and kubectl sends cookies and user agents beside it.
-  maxHeaderBytes: 64 * 1024,
-}
+/** 2 KiB a second over the default time: below it nobody loads a client of 100 MB. */
+const answerProgressBytes = 64 * 1024
 
 /** Why a connection was ended by us. */
-export type ConnectionEnd = "headTimeout" | "idleTimeout" | "malformed" | "closing"
+export type ConnectionEnd = "headTimeout" | "idleTimeout" | "answerStalled" | "pipelined" | "malformed" | "closing"
 
 export interface HttpFrontOptions {
   readonly onRequest: (request: http.IncomingMessage, response: http.ServerResponse) => void
@@ -42,6 +28,8 @@ interface Connection {
   /** performance.now() when the phase began. */
   since: number
   inFlight: number
+  /** How far the peer had taken its answers, and when. */
+  taken: { readonly at: number; readonly bytes: number }
 }
 
 /**
@@ -85,7 +73,12 @@ export class HttpFront {
   /** Takes over a connected socket until it closes. */
   serve(socket: Socket): void {
     if (this.#closing) return void socket.destroy()
-    const connection: Connection = { phase: "idle", since: performance.now(), inFlight: 0 }
+    const connection: Connection = {
+      phase: "idle",
+      since: performance.now(),
+      inFlight: 0,
+      taken: { at: 0, bytes: 0 },
+    }
     this.#connections.set(socket, connection)
     // A reset by the peer is no error of ours; 'close' follows.
     socket.on("error", () => socket.destroy())
@@ -121,8 +114,10 @@ export class HttpFront {
   #request(request: http.IncomingMessage, response: http.ServerResponse, expectsContinue = false): void {
     const { socket } = request
     const connection = this.#connections.get(socket)
-    if (!connection) return void socket.destroy()
+    if (!connection || socket.destroyed) return void socket.destroy()
+    if (connection.inFlight >= this.#limits.maxPipelined) return void this.#end(socket, "pipelined")
     enter(connection, "busy")
+    if (connection.inFlight === 0) connection.taken = { at: connection.since, bytes: takenBytes(socket) }
     connection.inFlight += 1
     response.once("close", () => {
       connection.inFlight -= 1
@@ -179,20 +174,34 @@ export class HttpFront {
 
   #startSweeping(): void {
     if (this.#sweep !== undefined) return
-    const { headTimeoutMillis, idleTimeoutMillis, unauthenticatedIdleMillis } = this.#limits
+    const { headTimeoutMillis, idleTimeoutMillis, unauthenticatedIdleMillis, unauthenticatedAnswerMillis } =
+      this.#limits
     // One timer for all connections: a timer per request would be the most frequent timer of the process.
-    const shortest = Math.min(headTimeoutMillis, idleTimeoutMillis, unauthenticatedIdleMillis)
+    const shortest = Math.min(
+      headTimeoutMillis,
+      idleTimeoutMillis,
+      unauthenticatedIdleMillis,
+      unauthenticatedAnswerMillis,
+    )
     const period = Math.max(5, Math.min(1000, shortest / 8))
     this.#sweep = setInterval(() => {
       const now = performance.now()
-      for (const [socket, { phase, since }] of this.#connections) {
-        const known = phase !== "idle" || (this.#options.isAuthenticated?.(socket) ?? true)
+      for (const [socket, connection] of this.#connections) {
+        const { phase, since } = connection
+        const known = (phase !== "idle" && phase !== "busy") || (this.#options.isAuthenticated?.(socket) ?? true)
         const idleMillis = known ? idleTimeoutMillis : Math.min(idleTimeoutMillis, unauthenticatedIdleMillis)
         if (phase === "head" && now - since >= headTimeoutMillis) this.#end(socket, "headTimeout")
         if (phase === "idle" && now - since >= idleMillis) this.#end(socket, "idleTimeout")
+        if (phase === "busy" && !known && this.#stalled(socket, connection, now)) this.#end(socket, "answerStalled")
       }
     }, period)
     this.#sweep.unref()
+  }
+
+  #stalled(socket: Socket, connection: Connection, now: number): boolean {
+    const bytes = takenBytes(socket)
+    if (bytes - connection.taken.bytes >= answerProgressBytes) connection.taken = { at: now, bytes }
+    return now - connection.taken.at >= this.#limits.unauthenticatedAnswerMillis
   }
 
   #end(socket: Socket, end: ConnectionEnd): void {
@@ -208,6 +217,8 @@ export class HttpFront {
     for (const resolve of this.#emptied.splice(0)) resolve()
   }
 }
+
+const takenBytes = (socket: Socket): number => socket.bytesWritten - socket.writableLength
 
 /** Found by the one listener function that all sockets have in common: no closure per connection, and it can be taken off. */
 const sockets = new WeakMap<Socket, Connection>()

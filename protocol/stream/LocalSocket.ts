@@ -11,6 +11,11 @@ export interface LocalSocketListener {
   readonly closed: () => void
 }
 
+/** A delivery shorter than this is copied together with its neighbours while the application does not read. */
+const smallBytes = 4 * 1024
+/** Small deliveries are gathered into pieces of this length. */
+const gatherBytes = 16 * 1024
+
 /**
  * The end of the stream inside the process. The application has one socket of a pair, the pump the other: what the stream does not take stays in the
  * kernel and stops the writer, and what the application does not read stays in the pump's queue and renews no credit.
@@ -21,6 +26,9 @@ export class LocalSocket {
   readonly #listener: LocalSocketListener
   /** Read from the pump and not taken yet: at most one read. */
   #leftover: Buffer | undefined
+  /** Small deliveries that wait behind an unfinished write, copied: a peer that sends single bytes must not make us keep an object for each. */
+  #gathered: Buffer | undefined
+  #gatheredBytes = 0
   #sawEnd = false
   #endTold = false
   #finished = false
@@ -49,7 +57,7 @@ export class LocalSocket {
 
   /** Bytes for the application that its socket has not taken. */
   get waitingBytes(): number {
-    return this.#pump.destroyed ? 0 : this.#pump.writableLength
+    return this.#pump.destroyed ? 0 : this.#pump.writableLength + this.#gatheredBytes
   }
 
   /** Bytes read from the application that the stream has not taken. */
@@ -72,13 +80,13 @@ export class LocalSocket {
 
   deliver(bytes: Uint8Array) {
     if (this.#pump.destroyed) return
-    this.#pump.write(bytes, (error) => {
-      if (!error && !this.#finished) this.#listener.happened({ type: "delivered", bytes: bytes.byteLength })
-      if (this.#finished) this.#listener.closed()
-    })
+    if (bytes.byteLength < smallBytes && this.#pump.writableLength > 0) return this.#gather(bytes)
+    this.#flush()
+    this.#write(bytes)
   }
 
   deliverEnd() {
+    this.#flush()
     this.#pump.end()
   }
 
@@ -88,16 +96,43 @@ export class LocalSocket {
     this.#finished = true
     this.#leftover = undefined
     if (!complete) {
+      this.#gathered = undefined
+      this.#gatheredBytes = 0
       this.application.destroy(new StreamReset(why))
       this.#pump.destroy()
       return
     }
+    this.#flush()
     const drop = () => this.#pump.destroy()
     if (this.#pump.writableFinished) drop()
     else {
       this.#pump.once("finish", drop)
       if (!this.#pump.writableEnded) this.#pump.end()
     }
+  }
+
+  #write(bytes: Uint8Array) {
+    this.#pump.write(bytes, (error) => {
+      if (!error && !this.#finished) this.#listener.happened({ type: "delivered", bytes: bytes.byteLength })
+      if (!error) this.#flush()
+      if (this.#finished) this.#listener.closed()
+    })
+  }
+
+  #gather(bytes: Uint8Array) {
+    if (this.#gatheredBytes + bytes.byteLength > gatherBytes) this.#flush()
+    this.#gathered ??= Buffer.allocUnsafeSlow(gatherBytes)
+    this.#gathered.set(bytes, this.#gatheredBytes)
+    this.#gatheredBytes += bytes.byteLength
+  }
+
+  #flush() {
+    const gathered = this.#gathered
+    if (gathered === undefined || this.#pump.destroyed || this.#pump.writableEnded) return
+    const bytes = gathered.subarray(0, this.#gatheredBytes)
+    this.#gathered = undefined
+    this.#gatheredBytes = 0
+    this.#write(bytes)
   }
 
   #read(bytes: Buffer) {

@@ -70,6 +70,8 @@ const importOne = (
   const known = store.clusters.find(name)
   if (known === undefined) {
     store.clusters.put({ name, identityKey: identity, document, serial, registeredAt: now })
+    // What was listed before, by whoever may enrol, must not replace it later.
+    for (const key of store.clusters.listedKeys(name)) if (key !== identity) store.clusters.unlistKey(name, key)
     return "added"
   }
   if (known.identityKey !== identity) return { reason: "it is registered with another identity key" }

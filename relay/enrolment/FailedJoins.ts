@@ -1,6 +1,7 @@
+import { addressBlock } from "../../platform/tlsListener.ts"
 import { joinFailureWindowMillis, maxJoinFailureAddresses } from "../configuration/limits.ts"
 
-/** Counts failed joins per address in a fixed window that begins with the first failure. */
+/** Counts failed joins per address (an IPv6 network of /64 is one) in a fixed window that begins with the first failure. */
 export class FailedJoins {
   readonly #limit: () => number
   readonly #now: () => number
@@ -15,7 +16,8 @@ export class FailedJoins {
     return this.#failures.size
   }
 
-  isBlocked(address: string): boolean {
+  isBlocked(from: string): boolean {
+    const address = addressBlock(from)
     const found = this.#failures.get(address)
     if (found === undefined) return false
     if (this.#now() - found.since < joinFailureWindowMillis) return found.count >= this.#limit()
@@ -23,7 +25,8 @@ export class FailedJoins {
     return false
   }
 
-  failed(address: string): void {
+  failed(from: string): void {
+    const address = addressBlock(from)
     const found = this.#failures.get(address)
     if (found !== undefined && this.#now() - found.since < joinFailureWindowMillis) {
       found.count += 1

@@ -18,9 +18,20 @@ export interface RegistryOptions {
 
 export type DocumentFault = DocumentRefused | IdentityNotRegistered | ClusterRevoked | DocumentOlder
 
+/** What the configuration says of one name. */
+interface Configured {
+  readonly keys: Set<Spki>
+  /** Of the entries' documents that hold, by the order of the entries. */
+  readonly registrations: Registration[]
+}
+
 /** Which identity a cluster's name stands for, from the database and the configuration together. */
 export class Registry {
   readonly #options: RegistryOptions
+  /** Made once per configuration: documents are signatures to verify, and names are asked for by every request. */
+  #configured:
+    | { readonly from: readonly RegistrationEntry[]; readonly byName: ReadonlyMap<string, Configured> }
+    | undefined
 
   constructor(options: RegistryOptions) {
     this.#options = options
@@ -45,31 +56,28 @@ export class Registry {
       ...clusters.all().map(({ name }) => name),
       ...clusters.listedNames(),
       ...clusters.revokedNames(),
-      ...this.#options.configured().map(({ name }) => name),
+      ...this.#configuredNames().keys(),
     ]
     return [...new Set(names)].sort()
   }
 
-  /** The identity in force and its newest document; undefined for a name that is only listed. */
+  /** The identity in force and its newest document, wherever it is kept; undefined for a name that is only listed. */
   registration(name: string): Registration | undefined {
-    const kept = this.#options.store.clusters.find(name)
-    if (kept !== undefined) return kept
-    for (const entry of this.#options.configured()) {
-      if (entry.name !== name || entry.document === undefined) continue
-      const opened = this.openFor(name, entry.document)
-      if (Either.isLeft(opened) || !identityFollows(opened.right, (key) => key === entry.identityKey)) continue
-      const { identityKey, serial } = opened.right
-      return { name, identityKey, document: entry.document, serial, registeredAt: new Date(0) }
+    const { clusters } = this.#options.store
+    const kept = clusters.find(name)
+    let newest = kept
+    for (const one of this.#configuredFor(name)?.registrations ?? []) {
+      if (kept === undefined ? clusters.isRetired(name, one.identityKey) : one.identityKey !== kept.identityKey)
+        continue
+      if (newest === undefined || one.serial > newest.serial) newest = one
     }
-    return undefined
+    return newest
   }
 
   /** Keys that may become the cluster's identity without a token: listed by the API, a command or the configuration. */
   listedKeys(name: string): readonly Spki[] {
-    const { store, configured } = this.#options
-    const fromFile = configured()
-      .filter((entry) => entry.name === name)
-      .map(({ identityKey }) => identityKey)
+    const { store } = this.#options
+    const fromFile = this.#configuredFor(name)?.keys ?? []
     return [...new Set([...store.clusters.listedKeys(name), ...fromFile])].filter(
       (key) => !store.clusters.isRetired(name, key),
     )
@@ -102,11 +110,11 @@ export class Registry {
   accept(name: string, text: string): Either.Either<ClusterDocument, DocumentFault> {
     const { store } = this.#options
     return Either.flatMap(this.openFor(name, text), (document): Either.Either<ClusterDocument, DocumentFault> => {
-      if (!this.#follows(name, document)) return Either.left(new IdentityNotRegistered())
+      if (!this.follows(name, document)) return Either.left(new IdentityNotRegistered())
       if (store.clusters.isRevoked(name)) return Either.left(new ClusterRevoked())
-      const kept = store.clusters.find(name)
-      if (kept?.document === text) return Either.right(document)
-      if (kept !== undefined && document.serial <= kept.serial)
+      if (store.clusters.find(name)?.document === text) return Either.right(document)
+      const kept = this.registration(name)
+      if (kept !== undefined && kept.document !== text && document.serial <= kept.serial)
         return Either.left(
           new DocumentOlder({ detail: `serial ${document.serial}, and the kept one is ${kept.serial}` }),
         )
@@ -123,7 +131,11 @@ export class Registry {
     store.write(() => {
       const before = store.clusters.find(name)
       if (before !== undefined && before.identityKey !== identityKey) store.clusters.retire(name, before.identityKey)
-      if (document.previousIdentity !== undefined) store.clusters.retire(name, document.previousIdentity.key)
+      const previous = document.previousIdentity
+      // Only with the old key's own word, or a document could bar any key that is listed to take over.
+      if (previous !== undefined && previous.key !== identityKey && succeeds(document, previous.key))
+        store.clusters.retire(name, previous.key)
+      const unlisted = before === undefined ? this.#unlistOthers(name, identityKey) : []
       store.clusters.put({ name, identityKey, document: text, serial, registeredAt: before?.registeredAt ?? now() })
       if (before?.identityKey !== identityKey)
         store.actions.add({
@@ -132,14 +144,51 @@ export class Registry {
           cluster: name,
           outcome: before === undefined ? "registered" : "replaced",
           identityKey,
+          ...(unlisted.length === 0 ? {} : { unlisted }),
         })
     })
   }
 
-  #follows(name: string, document: ClusterDocument): boolean {
+  /**
+   * Listing a key for a name without a cluster takes less of a right than for one with a cluster; what was listed before and
+   * not used must not become a way to take the cluster over later.
+   */
+  #unlistOthers(name: string, identityKey: Spki): readonly Spki[] {
+    const { clusters } = this.#options.store
+    const others = clusters.listedKeys(name).filter((key) => key !== identityKey)
+    for (const key of others) clusters.unlistKey(name, key)
+    return others
+  }
+
+  #configuredFor(name: string): Configured | undefined {
+    return this.#configuredNames().get(name)
+  }
+
+  #configuredNames(): ReadonlyMap<string, Configured> {
+    const from = this.#options.configured()
+    if (this.#configured?.from === from) return this.#configured.byName
+    const byName = new Map<string, Configured>()
+    for (const { name, identityKey, document } of from) {
+      const about = byName.get(name) ?? { keys: new Set(), registrations: [] }
+      byName.set(name, about)
+      about.keys.add(identityKey)
+      const opened = document === undefined ? undefined : Either.getOrUndefined(this.openFor(name, document))
+      if (opened === undefined || !identityFollows(opened, (key) => key === identityKey)) continue
+      const { identityKey: identity, serial } = opened
+      about.registrations.push({ name, identityKey: identity, document, serial, registeredAt: new Date(0) })
+    }
+    this.#configured = { from, byName }
+    return byName
+  }
+
+  /** Whether the document is by an identity that is trusted, or that a trusted one named its successor. */
+  follows(name: string, document: ClusterDocument): boolean {
     return (
       !this.#options.store.clusters.isRetired(name, document.identityKey) &&
       identityFollows(document, (key) => this.trusts(name, key))
     )
   }
 }
+
+/** Whether the old key itself signed the document's identity as its successor. */
+const succeeds = (document: ClusterDocument, old: Spki): boolean => identityFollows(document, (key) => key === old)

@@ -1,7 +1,7 @@
 import { Either } from "effect"
 import { type OperatorCall, operatorSignatureHolds } from "../../protocol/enrolment.ts"
 import type { Spki } from "../../protocol/keys.ts"
-import { OperatorCallRefused } from "../refusals.ts"
+import { IdentityNotRegistered, OperatorCallRefused } from "../refusals.ts"
 import type { OperatorNonces } from "./OperatorNonces.ts"
 import type { Registry } from "./Registry.ts"
 
@@ -39,10 +39,12 @@ export const callByDocument = (
   registry: Registry,
   nonces: OperatorNonces,
   call: SignedCall,
-): Either.Either<string, OperatorCallRefused> => {
+): Either.Either<string, OperatorCallRefused | IdentityNotRegistered> => {
   const text = Buffer.from(call.body).toString("utf8")
   const opened = registry.openFor(call.cluster, text)
   if (Either.isLeft(opened)) return Either.left(new OperatorCallRefused({ detail: opened.left.message }))
+  // Before the nonce is spent: anybody can sign with a key of their own, and spent nonces cost memory.
+  if (!registry.follows(call.cluster, opened.right)) return Either.left(new IdentityNotRegistered())
   const signer = signedBy(registry, nonces, call, [opened.right.identityKey])
   return signer === undefined ? Either.left(new OperatorCallRefused()) : Either.right(text)
 }

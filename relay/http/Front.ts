@@ -29,9 +29,14 @@ export interface FrontOptions {
   readonly settings: () => Settings
   readonly log: Log
   readonly audit: (line: AuditLine) => void
+  /** The same for peers who have not shown who they are, at a bounded rate. */
+  readonly auditUnidentified: (line: AuditLine) => void
   readonly now: () => Date
   readonly onAuthenticated: (socket: Socket) => void
 }
+
+/** Requests whose peer has shown who it is. */
+const identified = new WeakSet<IncomingMessage>()
 
 /** What the public port does with a request or an upgrade: find the route, run it, and turn a refusal into an answer. */
 export class Front {
@@ -82,7 +87,10 @@ export class Front {
 
   #exchange(request: IncomingMessage, target: string, params: Readonly<Record<string, string>>): Exchange {
     const { access, onAuthenticated } = this.#options
-    const authenticated = () => onAuthenticated(request.socket)
+    const authenticated = () => {
+      identified.add(request)
+      onAuthenticated(request.socket)
+    }
     return {
       request,
       target,
@@ -102,7 +110,8 @@ export class Front {
   }
 
   #refusal(error: unknown, request: IncomingMessage): Refusal {
-    const { log, audit, now } = this.#options
+    const { log, now } = this.#options
+    const audit = identified.has(request) ? this.#options.audit : this.#options.auditUnidentified
     if (isRefusal(error)) {
       refusals.add(1, { cause: error._tag })
       if (error.code !== 404)

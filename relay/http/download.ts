@@ -6,8 +6,6 @@ import { pipeline } from "node:stream"
 import { NotFound } from "../refusals.ts"
 
 export const downloadPrefix = "/download/"
-/** A receiver that takes nothing for so long holds a socket and a file for nothing. */
-const stalledMillis = 30_000
 
 /** Names of letters, digits, dots, hyphens and underscores; none begins with a dot, so `..` and hidden files are out. */
 const relativePath = /^[A-Za-z0-9_-][A-Za-z0-9._-]*(\/[A-Za-z0-9_-][A-Za-z0-9._-]*)*$/
@@ -33,7 +31,6 @@ export const sendDownload = async (
     await handle.close()
     return void response.end()
   }
-  response.setTimeout(stalledMillis, () => response.destroy())
   // A file that grows meanwhile would break the length that was announced.
   pipeline(
     createReadStream("", { fd: handle.fd, autoClose: false, end: size - 1 }),

@@ -59,8 +59,10 @@ export const adminClusterRoutes = (parts: Parts): readonly Route[] => {
       takes: object({ replace: optional(flag), expiresInSeconds: optional(count) }),
       gives: object({ token: text, id: text, expiresAt: time }),
       answer: async (exchange) => {
-        const { name, admin, caller } = await onCluster(exchange, "enrol")
+        await onCluster(exchange, "enrol")
         const { replace, expiresInSeconds } = await readJson(exchange.request, NewToken, maxAdminBodyBytes)
+        // Asked again after the wait for the body: rights lost meanwhile are lost.
+        const { name, admin, caller } = await onCluster(exchange, "enrol")
         if (replace === true) access.requireOnName(caller, name, "admin")
         const { token, about } = admin.createToken(name, { replace, seconds: expiresInSeconds })
         parts.changed(undefined)
@@ -77,9 +79,11 @@ export const adminClusterRoutes = (parts: Parts): readonly Route[] => {
       authentication: "caller",
       takes: object({ identityKey: jwk }),
       answer: async (exchange) => {
+        await onCluster(exchange, "enrol")
+        const { identityKey } = await readJson(exchange.request, ListedKey, maxAdminBodyBytes)
+        // Asked again after the wait for the body: rights may be lost and the cluster registered meanwhile.
         const { name, admin, caller } = await onCluster(exchange, "enrol")
         if (registry.registration(name) !== undefined) access.requireOnName(caller, name, "admin")
-        const { identityKey } = await readJson(exchange.request, ListedKey, maxAdminBodyBytes)
         admin.listKey(name, identityKey)
         return done(name)
       },

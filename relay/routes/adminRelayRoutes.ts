@@ -41,8 +41,10 @@ export const adminRelayRoutes = (parts: Parts): readonly Route[] => {
         authentication: "caller",
         takes: callerShape,
         answer: async (exchange) => {
-          const { admin } = await everywhere(exchange)
+          await everywhere(exchange)
           const { issuer, subject } = await readJson(exchange.request, CallerName, maxAdminBodyBytes)
+          // Asked again after the wait for the body: rights lost meanwhile are lost.
+          const { admin } = await everywhere(exchange)
           if (verb === "revoke") admin.revokeCaller(issuer, subject)
           else admin.restoreCaller(issuer, subject)
           return done()
@@ -77,8 +79,10 @@ export const adminRelayRoutes = (parts: Parts): readonly Route[] => {
         refused: list(object({ name: text, reason: text })),
       }),
       answer: async (exchange) => {
-        const { caller } = await everywhere(exchange)
+        await everywhere(exchange)
         const file = await readJson(exchange.request, RegistrationFile, maxImportBytes)
+        // Asked again after the wait for the body: rights lost meanwhile are lost.
+        const { caller } = await everywhere(exchange)
         const actor = actorOf(caller, exchange)
         const body = importRegistrations(store, file, { publicUrl: registry.publicUrl, now: parts.time.wall(), actor })
         parts.changed(undefined)

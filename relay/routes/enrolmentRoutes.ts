@@ -14,7 +14,7 @@ import { clusterName, count, list, object, session, text } from "./shapes.ts"
 
 /** What clusters do before and beside their control sessions. */
 export const enrolmentRoutes = (parts: Parts): readonly Route[] => {
-  const { store, registry, nonces, failedJoins, directory, time, audit } = parts
+  const { store, registry, nonces, failedJoins, directory, time, audit, auditUnidentified } = parts
 
   const signed = (exchange: Exchange, cluster: string, body: Uint8Array): SignedCall => ({
     nonce: String(exchange.request.headers[nonceHeader] ?? ""),
@@ -52,7 +52,8 @@ export const enrolmentRoutes = (parts: Parts): readonly Route[] => {
         if (failedJoins.isBlocked(clientAddress)) throw new TooManyFailedJoins()
         const joined = join(store, registry, decoded.right, time.wall())
         const outcome = Either.isRight(joined) ? joined.right : joined.left._tag
-        audit({
+        const tell = Either.isRight(joined) ? audit : auditUnidentified
+        tell({
           time: time.wall().toISOString(),
           event: "join",
           cluster: decoded.right.cluster.slice(0, 64),

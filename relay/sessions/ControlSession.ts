@@ -98,6 +98,7 @@ export class ControlSession {
   }
 
   #message(data: RawData, isBinary: boolean) {
+    if (this.#state.phase === "closed") return
     this.#heard = this.#around.time.monotonic()
     if (isBinary) return this.#apply({ type: "malformed", detail: "a binary message" })
     const decoded = decodeFromAgent(data.toString())

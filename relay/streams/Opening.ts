@@ -55,9 +55,8 @@ export class Opening {
     return waiting && this.#state.phase === "ended"
   }
 
-  dialFailed(session: ControlSession, ticket: string, reason: DialFailure) {
-    const attempt = this.#asked.findIndex((one) => one.ticket === ticket && one.session === session)
-    if (attempt >= 0) this.#apply({ type: "dialFailed", attempt, reason })
+  dialFailed(attempt: Attempt, reason: DialFailure) {
+    this.#apply({ type: "dialFailed", attempt, reason })
   }
 
   userLeft() {

@@ -1,5 +1,11 @@
 import { TooManyStreamsOfCaller, TooManyStreamsOfCluster } from "../refusals.ts"
 
+/**
+ * A resume comes while the carrier that it replaces may still be counted: a network that changed tells nobody. With all of a
+ * caller's streams at the limit none could be resumed otherwise, so resumes may go up to twice the limit.
+ */
+const resumeFactor = 2
+
 /** Streams per caller and per cluster, those that are still opening included. */
 export class StreamCounts {
   readonly #limits: () => { readonly streamsPerCaller: number; readonly streamsPerCluster: number }
@@ -11,8 +17,15 @@ export class StreamCounts {
   }
 
   /** Counts one more until the function returned is called, or says which limit that would exceed. */
-  enter(callerHash: string, cluster: string): (() => void) | TooManyStreamsOfCaller | TooManyStreamsOfCluster {
-    const { streamsPerCaller, streamsPerCluster } = this.#limits()
+  enter(
+    callerHash: string,
+    cluster: string,
+    resumes: boolean,
+  ): (() => void) | TooManyStreamsOfCaller | TooManyStreamsOfCluster {
+    const factor = resumes ? resumeFactor : 1
+    const limits = this.#limits()
+    const streamsPerCaller = limits.streamsPerCaller * factor
+    const streamsPerCluster = limits.streamsPerCluster * factor
     if ((this.#callers.get(callerHash) ?? 0) >= streamsPerCaller)
       return new TooManyStreamsOfCaller({ detail: `${streamsPerCaller}` })
     if ((this.#clusters.get(cluster) ?? 0) >= streamsPerCluster)

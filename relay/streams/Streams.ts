@@ -1,12 +1,12 @@
 import type { WebSocket } from "ws"
 import type { DialFailure } from "../../protocol/control.ts"
 import { closeCode } from "../../protocol/names.ts"
-import { carrierMaxPayload, type Splice, splice } from "../../protocol/splice.ts"
+import { carrierMaxPayload, type Splice, type SpliceEnd, splice } from "../../protocol/splice.ts"
 import type { AuditLine } from "../audit/AuditLog.ts"
 import { refuseUpgrade } from "../http/answers.ts"
 import { type PendingUpgrade, WebSockets } from "../http/webSockets.ts"
 import { bytesCarried, carriersEnded, openingSeconds } from "../metrics.ts"
-import { type RelayRefusal, TicketRefused } from "../refusals.ts"
+import { type RelayRefusal, refusalOf, TicketRefused } from "../refusals.ts"
 import type { ControlSession } from "../sessions/ControlSession.ts"
 import type { Directory } from "../sessions/Directory.ts"
 import type { Time } from "../time/Time.ts"
@@ -22,6 +22,8 @@ export interface StreamsOptions {
   readonly directory: Directory
   readonly limits: () => { readonly streamsPerCaller: number; readonly streamsPerCluster: number }
   readonly audit: (line: AuditLine) => void
+  /** Why what was asked for, or is carried by this session, must end now. */
+  readonly verdict: (request: StreamRequest, session: ControlSession | undefined) => Verdict | undefined
   readonly onTicketUsed: (socket: PendingUpgrade["socket"]) => void
 }
 
@@ -33,6 +35,7 @@ interface AgentHalf {
 interface Ticketed {
   readonly sessionSecret: string
   readonly protocols: readonly string[]
+  readonly failed: (reason: DialFailure) => void
   readonly arrive: (half: AgentHalf) => void
 }
 
@@ -47,6 +50,8 @@ interface Carrier {
   readonly splice: Splice
 }
 
+const movedAway: Verdict = { code: closeCode.moved, reason: "relay-draining" }
+
 /** All openings and carriers of this relay. */
 export class Streams {
   readonly #options: StreamsOptions
@@ -55,6 +60,7 @@ export class Streams {
   readonly #sockets = new WebSockets(carrierMaxPayload)
   readonly #waiting = new Set<Waiting>()
   readonly #carriers = new Set<Carrier>()
+  #draining = false
 
   constructor(options: StreamsOptions) {
     this.#options = options
@@ -72,7 +78,7 @@ export class Streams {
   open(request: StreamRequest) {
     const { caller, cluster, user } = request
     const { time, directory } = this.#options
-    const leave = this.#counts.enter(caller.hash, cluster)
+    const leave = this.#counts.enter(caller.hash, cluster, request.instance !== undefined)
     if (typeof leave !== "function") return this.#refuse(request, leave)
     const began = time.monotonic()
     const observe = (outcome: string) => openingSeconds.observe((time.monotonic() - began) / 1000, { outcome })
@@ -82,9 +88,12 @@ export class Streams {
       time,
       choose: (tried) => directory.choose(cluster, tried),
       dial: (session, attempt) =>
-        this.#dial(request, session, (arrived) => {
-          half = arrived
-          if (!opening.arrived(attempt)) refuseUpgrade(arrived.upgrade.socket, refusalFor(new TicketRefused()))
+        this.#dial(request, session, {
+          arrive: (arrived) => {
+            half = arrived
+            if (!opening.arrived(attempt)) refuseUpgrade(arrived.upgrade.socket, refusalOf(new TicketRefused()))
+          },
+          failed: (reason) => opening.dialFailed(attempt, reason),
         }),
       revokeTicket: (ticket) => this.#tickets.revoke(ticket),
       onPaired: (session) => {
@@ -119,21 +128,23 @@ export class Streams {
   /** The agent's half with its ticket. A wrong one is refused before any upgrade. */
   pickUp(upgrade: PendingUpgrade, ticket: string, sessionSecret: string, protocol: string) {
     const found = this.#tickets.take(ticket, sessionSecret, protocol)
-    if (found === undefined) return refuseUpgrade(upgrade.socket, refusalFor(new TicketRefused()))
+    if (found === undefined) return refuseUpgrade(upgrade.socket, refusalOf(new TicketRefused()))
     this.#options.onTicketUsed(upgrade.socket)
     found.arrive({ upgrade, protocol })
   }
 
   dialFailed(session: ControlSession, ticket: string, reason: DialFailure) {
-    for (const { request, opening } of this.#waiting)
-      if (request.cluster === session.agent.cluster) opening.dialFailed(session, ticket, reason)
+    this.#tickets.find(ticket, session.secret)?.failed(reason)
   }
 
-  /** Ends every opening and carrier for which there is a verdict. */
-  recheck(verdict: (request: StreamRequest, session: ControlSession | undefined) => Verdict | undefined) {
-    for (const { request, opening } of [...this.#waiting])
+  /** Ends every opening and carrier, of this cluster or of all, for which there is a verdict. */
+  recheck(cluster: string | undefined) {
+    const { verdict } = this.#options
+    const concerned = ({ request }: { readonly request: StreamRequest }) =>
+      cluster === undefined || request.cluster === cluster
+    for (const { request, opening } of [...this.#waiting].filter(concerned))
       if (verdict(request, undefined) !== undefined) opening.fail({ type: "revoked" })
-    for (const carrier of [...this.#carriers]) {
+    for (const carrier of [...this.#carriers].filter(concerned)) {
       const end = verdict(carrier.request, carrier.session)
       if (end !== undefined) carrier.splice.close(end.code, end.reason)
     }
@@ -141,13 +152,14 @@ export class Streams {
 
   /** Moves everything away (4001). */
   drain() {
+    this.#draining = true
     for (const { opening } of [...this.#waiting]) opening.fail({ type: "draining" })
-    for (const carrier of [...this.#carriers]) carrier.splice.close(closeCode.moved, "relay-draining")
+    for (const carrier of [...this.#carriers]) carrier.splice.close(movedAway.code, movedAway.reason)
   }
 
-  #dial(request: StreamRequest, session: ControlSession, arrive: (half: AgentHalf) => void): string {
+  #dial(request: StreamRequest, session: ControlSession, answers: Pick<Ticketed, "arrive" | "failed">): string {
     const { instance, protocols, caller, clientAddress } = request
-    const ticket = this.#tickets.issue({ sessionSecret: session.secret, protocols, arrive })
+    const ticket = this.#tickets.issue({ sessionSecret: session.secret, protocols, ...answers })
     session.dial({
       ticket,
       replica: this.#options.replica,
@@ -193,17 +205,7 @@ export class Streams {
     const { time } = this.#options
     const began = time.monotonic()
     let ended = false
-    const onEnd = ({
-      code,
-      reason,
-      bytesAToB,
-      bytesBToA,
-    }: {
-      code: number
-      reason: string
-      bytesAToB: number
-      bytesBToA: number
-    }) => {
+    const onEnd = ({ code, reason, bytesAToB, bytesBToA }: SpliceEnd) => {
       ended = true
       session.streams -= 1
       leave()
@@ -225,17 +227,18 @@ export class Streams {
     const joined = splice(user, agent, { onEnd })
     carrier = { request, session, splice: joined }
     if (!ended) this.#carriers.add(carrier)
+    // Between the pairing and here it was neither an opening nor a carrier, so no revocation reached it.
+    const end = this.#draining ? movedAway : this.#options.verdict(request, session)
+    if (end !== undefined) joined.close(end.code, end.reason)
     agent.resume()
   }
 
   #refuse(request: StreamRequest, refusal: RelayRefusal) {
     this.#audit(request, { outcome: refusal._tag })
-    refuseUpgrade(request.user.socket, refusalFor(refusal))
+    refuseUpgrade(request.user.socket, refusalOf(refusal))
   }
 
   #audit(request: StreamRequest, fields: AuditLine) {
     this.#options.audit(streamLine(request, this.#options.time.wall(), fields))
   }
 }
-
-const refusalFor = ({ _tag, code, hop, message }: RelayRefusal) => ({ code, hop, cause: _tag, message })

@@ -87,9 +87,11 @@ export const startTestRelay = async (changes: Record<string, unknown> = {}): Pro
   const verifier = await Effect.runPromise(Scope.extend(makeTokenVerifier({ entries: settings.issuers }), scope))
   let listener: Listener | undefined
   const onAuthenticated = (socket: Parameters<Listener["authenticated"]>[0]) => listener?.authenticated(socket)
+  const log = makeLog({ program: "relay", write: () => {} })
   const relay = new Relay({
     publicUrl,
     replica: "relay-0",
+    log,
     store,
     audit: { write: (line) => void audit.push(line), failure: () => undefined, reopen: () => {}, close: () => {} },
     settings: () => settings,
@@ -97,13 +99,13 @@ export const startTestRelay = async (changes: Record<string, unknown> = {}): Pro
     time,
     onAuthenticated,
   })
-  const log = makeLog({ program: "relay" })
   const front = new Front({
     routes: relay.routes,
     access: relay.access,
     settings: () => settings,
     log,
     audit: (line) => void audit.push(line),
+    auditUnidentified: (line) => relay.unidentified.write(line),
     now: time.wall,
     onAuthenticated,
   })
