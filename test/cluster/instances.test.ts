@@ -170,3 +170,15 @@ describe("a cluster whose run is killed", () => {
     expect(await remains(killed)).toEqual([])
   })
 })
+
+test("a program that stands still does not keep its cluster from ending", async () => {
+  const cluster = await start()
+  const instance = Number(cluster.namespace!.replace(/^.*-/, ""))
+  const wrapper = readRecord(instance)!.processes.find(({ name }) => name === "kube-apiserver")!
+  const [server] = (await Bun.file(`/proc/${wrapper.pid}/task/${wrapper.pid}/children`).text()).trim().split(" ")
+  process.kill(Number(server), "SIGSTOP")
+  // nsenter stands still with its child, and then does not collect it.
+  while (!/^State:\s+T/m.test(await Bun.file(`/proc/${wrapper.pid}/status`).text())) await new Promise(setImmediate)
+  await cluster.stop()
+  expect(await remains(instance)).toEqual([])
+})

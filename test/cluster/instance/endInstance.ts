@@ -1,5 +1,5 @@
 import { readFileSync, rmSync } from "node:fs"
-import { bootId, identityOf, killProcesses } from "../process/processIdentity.ts"
+import { bootId, identityOf, killProcesses, signalProcess, whenEnded } from "../process/processIdentity.ts"
 import { mustRun } from "../process/runProgram.ts"
 import { INIT } from "./anchor.ts"
 import { removeCgroups } from "./cgroups.ts"
@@ -16,7 +16,11 @@ export async function endInstance(instance: number): Promise<void> {
   const record = readRecord(instance)
   if (record !== undefined && record.bootId === bootId()) {
     // Process 1 first: with it goes all that it contains, and what waits for that (nsenter) can collect it and end.
-    await killProcesses(record.processes.filter(({ name }) => name === INIT))
+    const inits = record.processes.filter(({ name }) => name === INIT)
+    for (const init of inits) signalProcess(init, "SIGKILL")
+    // An nsenter whose program was stopped stands still with it, and would never collect it.
+    for (const waiting of record.processes) signalProcess(waiting, "SIGCONT")
+    await whenEnded(inits)
     await killProcesses(record.processes)
   }
   // Programs of tests, and what was started after the record was last written.
