@@ -1,4 +1,4 @@
-/** `bun run check`: types, formatting and lint, import rules, generated files. Exit status 1 names every part that failed. */
+/** `bun run check`: types, formatting and lint, import rules, generated files up to date. Exit status 1 names every part that failed. */
 import { spawnSync } from "node:child_process"
 import { violations } from "./importRules.ts"
 import { root, sourceFiles } from "./project.ts"
@@ -18,6 +18,8 @@ const parts = {
   types: run("tsc", "--noEmit"),
   "format and lint": run("biome", "check", "--error-on-warnings"),
   "import rules": importRules,
+  "generated files": () =>
+    spawnSync(process.execPath, ["crds/generate.ts", "--check"], { cwd: root, stdio: "inherit" }).status === 0,
 }
 
 const failed = Object.entries(parts).flatMap(([name, part]) => {
