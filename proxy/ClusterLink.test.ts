@@ -100,6 +100,23 @@ describe("the identity of a cluster", () => {
     await serves({ trust: { known, givenPin: undefined } })
     expect(state.remembered?.pin).toBe(pinOf(spkiOf(next)))
   })
+  test("once it was taken over by a successor is refused in its old documents, although the given pin is still the old one's", async () => {
+    const before = far.material
+    const old = far.document
+    const next = newKey()
+    const previousIdentity = {
+      key: spkiOf(before.identityKey),
+      signature: successionSignature(before.identityKey, spkiOf(next)),
+    }
+    far.publish({ identityKey: spkiOf(next), previousIdentity, serial: before.document.serial + 1 }, next)
+    const { state, known } = memory()
+    await serves({ trust: { known, givenPin: before.pin } })
+    expect(state.remembered?.pin).toBe(pinOf(spkiOf(next)))
+    // A relay that kept the old document shows it to a user whose profile has the old pin.
+    far.document = old
+    expect(await refusal({ trust: { known, givenPin: before.pin } })).toMatchObject({ cause: "SerialLower" })
+    expect(state.remembered?.pin).toBe(pinOf(spkiOf(next)))
+  })
   test("is refused with an older document, another cluster's, another relay's, or a wrong signature", async () => {
     const { document } = far.material
     const { known } = memory({ pin: far.material.pin, serial: document.serial + 1, audiences: [] })
@@ -158,6 +175,12 @@ describe("the relay token", () => {
     // The document had to be fetched to know; no stream was opened with it.
     expect(far.relayCalls.length).toBe(1)
     await serves({ relayToken: jwt({ aud: [far.relayAudience, "the-cluster"] }), singleAudience: true })
+  })
+  test("that the first document shows to open a cluster is held back at the next start: what was learnt is remembered", async () => {
+    const { state, known } = memory()
+    const relayToken = jwt({ aud: [far.relayAudience, "the-cluster"] })
+    expect(await refusal({ relayToken, trust: { known } })).toMatchObject({ cause: "RelayTokenOpensCluster" })
+    expect(state.remembered?.audiences).toEqual(["the-cluster"])
   })
   test("is all that the relay ever sees: not the cluster's, whatever it answers (S24)", async () => {
     const near = await NearEnd.start(far)

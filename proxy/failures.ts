@@ -1,4 +1,5 @@
 import { Data } from "effect"
+import { DirectoryNotPrivate, LockBusy } from "../platform/files.ts"
 import type { Hop, Refusal } from "../protocol/status.ts"
 
 interface Situation {
@@ -42,6 +43,19 @@ export class LocalFailure extends Data.TaggedError("LocalFailure")<{ readonly de
   override get message(): string {
     return this.detail
   }
+}
+
+/** What the file system, or a file's lock, said no to; undefined for any other error. */
+export const localFailureOf = (error: unknown): LocalFailure | undefined => {
+  if (error instanceof DirectoryNotPrivate || error instanceof LockBusy)
+    return new LocalFailure({ detail: error.message })
+  if (!(error instanceof Error)) return undefined
+  const { code, path } = error as NodeJS.ErrnoException
+  return code !== undefined && path !== undefined
+    ? new LocalFailure({
+        detail: `${path} cannot be used (${code}): check it, or name other places by HOME or XDG_*_HOME`,
+      })
+    : undefined
 }
 
 /** Why a request did not get through; each has an HTTP answer. */

@@ -76,6 +76,16 @@ describe("clusterconnect proxy", () => {
     expect(refused.stderr).toContain("not ours")
     expect(await readFile(path, "utf8")).toBe(foreign)
   })
+  test("names a place on this machine that cannot be used, as a failure of this machine", async () => {
+    const path = join(home.path, "a-file")
+    await writeFile(path, "")
+    for (const variable of ["XDG_STATE_HOME", "XDG_CONFIG_HOME"]) {
+      const proxy = ProxyProcess.serving(home, far, [], { [variable]: path })
+      expect(await proxy.exited).toBe(1)
+      expect(proxy.stderr).toContain(`clusterconnect: ${path}`)
+      expect(proxy.stderr).not.toContain("Error:")
+    }
+  })
   test("refuses an explicit port that is taken", async () => {
     const taken = net.createServer()
     await new Promise<void>((resolve) => taken.listen(0, "127.0.0.1", resolve))

@@ -1,7 +1,14 @@
 import { Command } from "@effect/cli"
 import { Effect, Option } from "effect"
 import { makeLog } from "../../platform/logs.ts"
-import { type ClientFailure, isPathFailure, LocalFailure, pathFailureOf, UsageWrong } from "../failures.ts"
+import {
+  type ClientFailure,
+  isPathFailure,
+  LocalFailure,
+  localFailureOf,
+  pathFailureOf,
+  UsageWrong,
+} from "../failures.ts"
 import { serveClusters } from "../serveClusters.ts"
 import { proxySettings } from "../settings/ProxySettings.ts"
 import { proxyOptions } from "./proxyOptions.ts"
@@ -40,4 +47,6 @@ export const proxy = Command.make("proxy", proxyOptions, (options) =>
 ).pipe(Command.withDescription("Serve clusters on this machine and write a kubeconfig for them."))
 
 const clientFailure = (error: unknown): ClientFailure =>
-  error instanceof UsageWrong || error instanceof LocalFailure || isPathFailure(error) ? error : pathFailureOf(error)
+  error instanceof UsageWrong || error instanceof LocalFailure || isPathFailure(error)
+    ? error
+    : (localFailureOf(error) ?? pathFailureOf(error))

@@ -145,6 +145,20 @@ describe("the pool", () => {
     expect(old.has(got)).toBe(false)
     expect([...old].some((connection) => connection.destroyed === "unproven")).toBe(true)
   })
+  test("gives no connection to a caller who left while it was proven", async () => {
+    const { pool, clock, made } = pooled()
+    pool.release(await pool.acquire("proven", never))
+    await clock.pass(3_000)
+    const leaves = new AbortController()
+    const probed = Promise.withResolvers<void>()
+    for (const connection of made) connection.probe = () => probed.promise
+    const failure = failureOf(pool.acquire("proven", leaves.signal))
+    await settled()
+    leaves.abort(new Error("left"))
+    probed.resolve()
+    expect(await failure).toMatchObject({ message: "left" })
+    expect(pool.counts.busy).toBe(0)
+  })
   test("asks only once when many connections went silent together", async () => {
     const { pool, clock, made } = pooled()
     const all = await Promise.all(Array.from({ length: 20 }, () => pool.acquire("attached", never)))
@@ -236,7 +250,7 @@ test("a pool opens one for each that waits and two ready, never beyond its bound
   const quiet = { busy: 0, idle: 0, opening: 0, waiting: 0, quietMillis: Number.POSITIVE_INFINITY }
   expect(toOpen(quiet)).toBe(0)
   expect(toOpen({ ...quiet, waiting: 1 })).toBe(3)
-  expect(toOpen({ ...quiet, waiting: 50, opening: 10 })).toBe(42)
+  expect(toOpen({ ...quiet, waiting: 30, opening: 10 })).toBe(22)
   expect(toOpen({ ...quiet, busy: 3, idle: 2 })).toBe(0)
   expect(toOpen({ ...quiet, busy: 3, idle: 1 })).toBe(1)
   expect(toOpen({ ...quiet, busy: 239, waiting: 9 })).toBe(1)

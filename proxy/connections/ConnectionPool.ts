@@ -82,7 +82,11 @@ export class ConnectionPool<C extends PooledConnection> {
       if (connection === undefined) continue
       if (need === "attached" || provenLive(connection, this.#clock.now())) return connection
       const asked = this.#clock.now()
-      if (await this.#proven(connection)) return connection
+      if (await this.#proven(connection)) {
+        if (!signal.aborted) return connection
+        this.release(connection)
+        throw signal.reason
+      }
       this.#dropSilentSince(asked)
       this.discard(connection, "unproven")
     }

@@ -22,6 +22,12 @@ export const readyConnections = 2
 /** Below the auth proxy's 256 streams per caller, which other proxies of the same caller share. */
 export const maxConnections = 240
 
+/**
+ * Connections opened at a time: 50 parallel requests from cold each find their own. A larger crowd shares them as they become
+ * free; 200 handshakes at once would make the first as late as the last.
+ */
+export const maxOpening = 50
+
 /** Whether a request of any kind may be sent on an idle connection now. */
 export const usable = (connection: ConnectionView, now: number): boolean =>
   connection.attached && !connection.draining && now - connection.lastHeardMillis < heardWithinMillis
@@ -43,7 +49,7 @@ export interface PoolCounts {
 export const toOpen = ({ busy, idle, opening, waiting, quietMillis }: PoolCounts): number => {
   const ready = waiting > 0 || busy > 0 || quietMillis < idleMillis ? readyConnections : 0
   const wanted = Math.max(waiting + ready - idle - opening, 0)
-  return Math.max(Math.min(wanted, maxConnections - busy - idle - opening), 0)
+  return Math.max(Math.min(wanted, maxOpening - opening, maxConnections - busy - idle - opening), 0)
 }
 
 /** Delay before the next attempt after `failures` in a row. */

@@ -10,12 +10,15 @@ import { type EndpointContext, maxHeaderBytes } from "./EndpointContext.ts"
 import { exchange } from "./exchange.ts"
 import { upgrade } from "./upgrade.ts"
 
-/** From a connection's beginning to the end of its first head. Whoever has the credential needs milliseconds. */
-const firstHeadMillis = 10_000
+export interface EndpointLimits {
+  /** From a connection's beginning to the end of its first head. Whoever has the credential needs milliseconds. */
+  readonly firstHeadMillis: number
+  /** Local users without the credential can hold only so many connections open, and none for longer than the first head's time. */
+  readonly maxSockets: number
+}
+const endpointLimits: EndpointLimits = { firstHeadMillis: 10_000, maxSockets: 1_024 }
 /** Connections between requests; clients keep theirs for 90 s (Go's default transport). */
 const idleMillis = 180_000
-/** Local users without the credential can hold only so many connections open, and none for longer than the first head's time. */
-const maxSockets = 1_024
 /** The end of the program waits no longer than this for sockets to be gone. */
 const closeMillis = 1_000
 export const loopback = "127.0.0.1"
@@ -29,13 +32,20 @@ export class PortTaken extends Error {
 export class LocalEndpoint {
   readonly #context: EndpointContext
   readonly #credential: string
+  readonly #limits: EndpointLimits
   readonly #tlsServer: tls.Server
   readonly #httpServer: http.Server
   readonly #sockets = new Set<Duplex>()
   #port = 0
 
-  constructor(context: EndpointContext, certificate: CertificateAndKey, credential: string) {
+  constructor(
+    context: EndpointContext,
+    certificate: CertificateAndKey,
+    credential: string,
+    limits: EndpointLimits = endpointLimits,
+  ) {
     this.#context = context
+    this.#limits = limits
     this.#credential = credential
     this.#httpServer = http.createServer({ maxHeaderSize: maxHeaderBytes })
     this.#httpServer.requestTimeout = 0
@@ -53,13 +63,15 @@ export class LocalEndpoint {
         cert: certificate.certificatePem,
         minVersion: "TLSv1.2",
         ALPNProtocols: ["http/1.1"],
-        handshakeTimeout: firstHeadMillis,
         // An upgraded connection is half-closed by either side.
         allowHalfOpen: true,
       },
       (socket) => this.#accept(socket),
     )
-    this.#tlsServer.on("tlsClientError", () => {})
+    // On Bun this brings the very TLSSocket whose handshake begins now.
+    this.#tlsServer.on("connection", (socket: Duplex) => this.#admit(socket))
+    // Bun reports a failed handshake and leaves the connection open.
+    this.#tlsServer.on("tlsClientError", (_error, socket) => socket.destroy())
   }
 
   /** Listens on loopback; 0 takes a free port. Resolves with the port. @throws {PortTaken} */
@@ -96,20 +108,29 @@ export class LocalEndpoint {
     clearTimeout(timer)
   }
 
-  #accept(socket: tls.TLSSocket): void {
+  /** Connections, those in their handshake included. */
+  get connections(): number {
+    return this.#sockets.size
+  }
+
+  #admit(socket: Duplex): void {
     socket.on("error", () => socket.destroy())
-    if (this.#sockets.size >= maxSockets) return void socket.destroy()
+    if (this.#sockets.size >= this.#limits.maxSockets) return void socket.destroy()
     this.#sockets.add(socket)
-    const timer = setTimeout(() => socket.destroy(), firstHeadMillis)
+    const timer = setTimeout(() => socket.destroy(), this.#limits.firstHeadMillis)
     timer.unref()
     this.#firstHead.set(socket, timer)
-    // Half-open is for upgraded connections; a client of plain HTTP that ends its side has left, and its watch with it.
-    socket.on("end", () => {
-      if (!this.#upgraded.has(socket)) socket.destroy()
-    })
     socket.once("close", () => {
       this.#sockets.delete(socket)
       clearTimeout(timer)
+    })
+  }
+
+  #accept(socket: tls.TLSSocket): void {
+    if (!this.#sockets.has(socket)) return void socket.destroy()
+    // Half-open is for upgraded connections; a client of plain HTTP that ends its side has left, and its watch with it.
+    socket.on("end", () => {
+      if (!this.#upgraded.has(socket)) socket.destroy()
     })
     this.#httpServer.emit("connection", socket)
   }

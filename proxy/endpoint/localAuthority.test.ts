@@ -29,6 +29,16 @@ test("a damaged or ageing authority is made anew", async () => {
   const nineYears = new Date(Date.now() + 9 * 365 * 86_400_000)
   expect((await localAuthority(path, nineYears)).certificatePem).not.toBe(second.certificatePem)
 })
+test("an authority that is not valid yet (the clock was ahead), or whose key is not its own, is made anew", async () => {
+  const path = join(directory, "state3", "local-authority.pem")
+  const ahead = await localAuthority(path, new Date(Date.now() + 86_400_000))
+  const now = await localAuthority(path, new Date())
+  expect(now.certificatePem).not.toBe(ahead.certificatePem)
+  for (const key of [ahead.keyPem, "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"]) {
+    writeFileSync(path, `${now.certificatePem}${key}`)
+    expect((await localAuthority(path, new Date())).certificatePem).not.toBe(now.certificatePem)
+  }
+})
 test("its leaf is for the loopback names only and verifies under it", async () => {
   const authority = await localAuthority(join(directory, "state", "local-authority.pem"), new Date())
   const leaf = new X509Certificate((await newLocalLeaf(authority, new Date())).certificatePem)

@@ -1,5 +1,5 @@
 import "reflect-metadata"
-import { webcrypto } from "node:crypto"
+import { createPrivateKey, X509Certificate as NodeCertificate, webcrypto } from "node:crypto"
 import {
   BasicConstraintsExtension,
   ExtendedKeyUsage,
@@ -83,14 +83,18 @@ export const newLocalLeaf = async (authority: CertificateAndKey, now: Date): Pro
   return { certificatePem: `${certificate.toString("pem")}\n`, keyPem: await keyPem(keys.privateKey) }
 }
 
-/** Whether an authority of an earlier start still serves: readable, whole, and good for longer than a leaf lives. */
+/** Whether an authority of an earlier start still serves: readable, whole, valid by now, and good for longer than a leaf lives. */
 export const stillGood = (text: string, now: Date): CertificateAndKey | undefined => {
   const certificatePem = /-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----\n/.exec(text)?.[0]
   const keyText = /-----BEGIN PRIVATE KEY-----[\s\S]+?-----END PRIVATE KEY-----\n/.exec(text)?.[0]
   if (certificatePem === undefined || keyText === undefined) return undefined
   try {
-    const { notAfter } = new X509Certificate(certificatePem)
-    return notAfter.getTime() - now.getTime() > leafDays * dayMillis ? { certificatePem, keyPem: keyText } : undefined
+    const { notBefore, notAfter, rawData } = new X509Certificate(certificatePem)
+    const own = new NodeCertificate(Buffer.from(rawData)).checkPrivateKey(createPrivateKey(keyText))
+    // Made while the clock was ahead: kubectl would refuse it until then.
+    const begun = notBefore.getTime() <= now.getTime()
+    const lasts = notAfter.getTime() - now.getTime() > leafDays * dayMillis
+    return own && begun && lasts ? { certificatePem, keyPem: keyText } : undefined
   } catch {
     return undefined
   }

@@ -18,6 +18,12 @@ const table: readonly (readonly [string, string, boolean, boolean, boolean])[] =
   ["GET", "/api/v1/namespaces/a/pods/b/exec?command=ls", true, false, true],
   ["GET", "/api/v1/namespaces/a/services/s/proxy/x", false, true, true],
   ["GET", "/api/v1/namespaces/a/pods/execution", false, true, false],
+  ["GET", "/api/v1/namespaces/proxy/pods", false, true, false],
+  ["GET", "/api/v1/namespaces/watch/pods/exec", false, true, false],
+  ["PATCH", "/apis/apps/v1/namespaces/attach/deployments/proxy", false, false, false],
+  ["GET", "/api/v1/nodes/n/proxy/stats", false, true, true],
+  ["GET", "/apis/apps/v1/watch/deployments", false, true, true],
+  ["GET", "/apis/sub.example/v1/namespaces/a/machines/m/portforward/22", false, true, true],
 ]
 
 test("what may be repeated and what may stand still follows from method, target and Upgrade", () => {

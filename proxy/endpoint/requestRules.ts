@@ -8,8 +8,13 @@ export interface RequestRules {
 
 /** Query parameters by which the API server recognises a long-running request (its LongRunningFunc, apiserver/pkg/server/config.go). */
 const longRunningParameters = ["watch", "follow"]
+/** `/api/v1` or `/apis/GROUP/VERSION`, by which every resource's path begins; an object may be called `proxy` or `watch` itself. */
+const root = "^/(?:api/[^/]+|apis/[^/]+/[^/]+)"
 /** Subresources that stream whatever the method is. */
-const streamingSubresource = /\/(exec|attach|portforward|proxy)(\/|$)/
+const streamingSubresource = new RegExp(
+  `${root}(?:/namespaces/[^/]+)?/[^/]+/[^/]+/(?:exec|attach|portforward|proxy)(?:/|$)`,
+)
+const watchPrefix = new RegExp(`${root}/watch/`)
 
 /** Go's strconv.ParseBool, which the API server applies to query parameters; a parameter without a value is true there. */
 const isTrue = (value: string) => !["0", "f", "F", "false", "FALSE", "False"].includes(value)
@@ -24,6 +29,6 @@ export const requestRules = (method: string, target: string, upgrade: boolean): 
   })
   return {
     repeatable: (method === "GET" || method === "HEAD") && !upgrade,
-    longRunning: upgrade || watches || /\/watch\//.test(path) || streamingSubresource.test(path),
+    longRunning: upgrade || watches || watchPrefix.test(path) || streamingSubresource.test(path),
   }
 }

@@ -26,6 +26,18 @@ describe("what the relay answers", () => {
     expect(failure.message).toContain("answered 502")
     expect(failure.message).not.toContain("html")
   })
+  test("is no verdict on the caller unless a relay wrote it: a captive portal's 401, a load balancer's 404", () => {
+    for (const status of [401, 403, 404]) {
+      const failure = failureFromAnswer(relay, status, "<html>who are you?</html>")
+      expect(failure).toMatchObject({ _tag: "PathBroken", hop: "relay", cause: "UnexpectedAnswer" })
+      // A live stream outlasts it.
+      expect(carrierRefusal(failure).retriable).toBe(true)
+    }
+  })
+  test("cannot turn its text around in a terminal", () => {
+    const said = failureFromAnswer(relay, 503, body(503, "relay", "x", "a\u202eb\u2066c\u2028d\u009be")).message
+    expect(said).toBe("a b c d e")
+  })
   test("cannot speak for hops that it does not stand for, move a cursor or fill a terminal", () => {
     const failure = failureFromAnswer(
       relay,
@@ -60,7 +72,13 @@ describe("a relay that does not answer", () => {
     ).toContain("has expired")
   })
   test("a refused upgrade, a redirect, a wrong setting and anything else are told apart", () => {
-    const refused = new UpgradeRefused({ target: "r", status: 401, headers: {}, body: "", truncated: false })
+    const refused = new UpgradeRefused({
+      target: "r",
+      status: 401,
+      headers: {},
+      body: body(401, "relay", "TokenExpired", "expired"),
+      truncated: false,
+    })
     expect(relayFailure(relay, refused)).toBeInstanceOf(NotAuthenticated)
     expect(relayFailure(relay, new RedirectRefused({ target: "r", status: 302 })).cause).toBe("RedirectRefused")
     expect(relayFailure(relay, new OutboundInvalid({ setting: "HTTPS_PROXY", detail: "d" })).hop).toBe("proxy")

@@ -13,6 +13,13 @@ export const failureFromAnswer = (relay: string, status: number, body: string): 
   const hop: Hop = refusal !== undefined && knownHops.includes(refusal.hop) ? refusal.hop : "relay"
   const cause = refusal?.cause ?? `Status${status}`
   const said = refusal === undefined ? `${relay} answered ${status}` : printable(refusal.message)
+  // A captive portal or a load balancer judges nobody: what is no relay's answer ends no session.
+  if (refusal === undefined)
+    return new PathBroken({
+      hop: "relay",
+      cause: "UnexpectedAnswer",
+      detail: `${said}, and not in a relay's form: is that the relay's URL, or is something in between?`,
+    })
   if (status === 401)
     return new NotAuthenticated({
       hop,
@@ -25,12 +32,7 @@ export const failureFromAnswer = (relay: string, status: number, body: string): 
       cause,
       detail: `${said}. Check the cluster's name and your access to it with the administrator of ${relay}`,
     })
-  if (refusal !== undefined) return new PathBroken({ hop, cause, detail: said })
-  return new PathBroken({
-    hop: "relay",
-    cause: "UnexpectedAnswer",
-    detail: `${said}, and not in a relay's form: is that the relay's URL, or is something in between?`,
-  })
+  return new PathBroken({ hop, cause, detail: said })
 }
 
 /** Any failure of a call to the relay. */
@@ -68,4 +70,5 @@ const remedy = ({ stage, code }: Unreachable): string => {
   }
 }
 
-const printable = (text: string) => text.replace(/[\u0000-\u001f\u007f-\u009f]/g, " ").slice(0, maxMessageCharacters)
+/** Neither control and formatting characters (they move a cursor or turn the text around) nor line separators. */
+const printable = (text: string) => text.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, " ").slice(0, maxMessageCharacters)

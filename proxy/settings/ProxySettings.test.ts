@@ -40,6 +40,12 @@ describe("settings of proxy", () => {
       clusters: [{ cluster: "edge-1", pin: undefined }],
     })
   })
+  test("send no token over a network in plain text: http is for a relay on this machine", () => {
+    for (const relay of ["http://relay.example", "http://10.0.0.7:8080", "http://127.0.0.1.example"])
+      expect(detail({ relay })).toContain("https://")
+    for (const relay of ["http://127.0.0.1:8080", "http://[::1]:8080", "http://localhost:8080"])
+      expect(detail({ relay })).toBe("accepted")
+  })
   test("come from the environment where a flag is absent; an empty variable is absent too", () => {
     const environment = {
       CLUSTERCONNECT_RELAY: "https://r.example",

@@ -101,14 +101,22 @@ const distinctClusters = (names: readonly string[]) => {
   return names
 }
 
+/** Hosts that no packet leaves this machine for, as URL writes them. */
+const thisMachine = /^(127\.\d+\.\d+\.\d+|\[::1\]|localhost)$/
+
 const normalisedRelay = (text: string | undefined) => {
   if (text === undefined)
     throw new UsageWrong({ detail: "which relay? Give --relay https://HOST or set CLUSTERCONNECT_RELAY" })
+  const wrong = (why: string) => new UsageWrong({ detail: `--relay or CLUSTERCONNECT_RELAY: ${why}` })
+  let relay: URL
   try {
-    return relayUrl(text)
+    relay = new URL(relayUrl(text))
   } catch {
-    throw new UsageWrong({ detail: "--relay or CLUSTERCONNECT_RELAY: expected https://HOST[:PORT] and nothing more" })
+    throw wrong("expected https://HOST[:PORT] and nothing more")
   }
+  if (relay.protocol === "http:" && !thisMachine.test(relay.hostname))
+    throw wrong("expected https://HOST[:PORT]: your token would cross the network in plain text")
+  return relay.origin
 }
 
 const clusterTokens = (flags: ProxyFlags, variable: Variable, clusters: readonly string[]) => {

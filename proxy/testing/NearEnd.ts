@@ -8,7 +8,7 @@ import { trustedRoots } from "../../platform/outbound.ts"
 import type { CertificateAndKey } from "../../protocol/certificates.ts"
 import { WindowBudget } from "../../protocol/stream/WindowBudget.ts"
 import { type ClusterLink, clusterLink, type LinkOptions } from "../ClusterLink.ts"
-import { LocalEndpoint } from "../endpoint/LocalEndpoint.ts"
+import { type EndpointLimits, LocalEndpoint } from "../endpoint/LocalEndpoint.ts"
 import { newLocalAuthority, newLocalLeaf } from "../endpoint/localCertificates.ts"
 import { RelayClient } from "../relay/RelayClient.ts"
 import { RelayTokenGate } from "../tokens/RelayTokenGate.ts"
@@ -35,6 +35,7 @@ export interface NearOptions extends Partial<Pick<LinkOptions, "holdMillis" | "a
   readonly singleAudience?: boolean
   readonly relayUrl?: string
   readonly now?: () => number
+  readonly limits?: EndpointLimits
 }
 
 /** The proxy under test, in process: everything but the command line. */
@@ -101,7 +102,12 @@ export class NearEnd {
       })
       authority ??= newLocalAuthority(new Date())
       const context = { cluster: far.cluster, pool: link.pool, clusterToken: () => clusterToken, log }
-      const endpoint = new LocalEndpoint(context, await newLocalLeaf(await authority, new Date()), credential)
+      const endpoint = new LocalEndpoint(
+        context,
+        await newLocalLeaf(await authority, new Date()),
+        credential,
+        options.limits,
+      )
       await endpoint.listen(0)
       const authorityPem = (await authority).certificatePem
       return new NearEnd({ link, endpoint, authorityPem, directory, clusterToken, logged })

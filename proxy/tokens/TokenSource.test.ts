@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "bun:test"
-import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
+import { spawn, spawnSync } from "node:child_process"
+import { mkdtempSync, rmSync, symlinkSync, utimesSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { NotAuthenticated } from "../failures.ts"
@@ -44,4 +45,15 @@ test("a file that is absent, empty, a directory, too large or more than one word
     expect(() => source.current()).toThrow(NotAuthenticated)
     expect(() => source.current()).toThrow(`--token-file ${name}`)
   }
+})
+
+test("a pipe is read once: it never holds up the program a second time", async () => {
+  const path = join(directory, "pipe")
+  expect(spawnSync("mkfifo", [path]).status).toBe(0)
+  const writer = spawn("sh", ["-c", `printf token > ${path}`], { stdio: "ignore" })
+  const source = tokenFile(path, "auth-proxy", "--token-file")
+  expect(source.current()).toBe("token")
+  await new Promise((resolve) => writer.once("close", resolve))
+  utimesSync(path, 1, 1)
+  expect(source.current()).toBe("token")
 })

@@ -32,6 +32,8 @@ export const tokenFile = (path: string, hop: "relay" | "auth-proxy", described: 
       if (token === "") throw unusable("no such file")
       return token
     }
+    // What was in a pipe is read; opening it again would wait for a writer that may never come, and every session with it.
+    if (stat.isFIFO() && token !== "") return token
     if (!stat.isFile() && !stat.isFIFO()) throw unusable("not a file")
     if (stat.size > maxTokenFileBytes) throw unusable(`larger than ${maxTokenFileBytes} bytes, expected one token`)
     const read = attempted(() => readFileSync(path, "utf8").trim(), unusable)

@@ -75,13 +75,13 @@ export class ClusterTrust {
     })
     if (Either.isLeft(trusted)) throw documentRefused(cluster, relay.relay, trusted.left.reason, trusted.left.message)
     const document = trusted.right
-    // First, so that a token which the document shows to be too powerful goes nowhere any more.
-    onTrusted?.(document)
-    await known.remember(relay.relay, cluster, {
-      pin: pinOf(document.identityKey),
-      serial: document.serial,
-      audiences: [...new Set(Object.values(document.audiences))],
-    })
+    try {
+      // First, so that a token which the document shows to be too powerful goes nowhere any more.
+      onTrusted?.(document)
+    } finally {
+      // Then too: the next start must know before it sends that token again.
+      await known.remember(relay.relay, cluster, memoryOf(document, pin, remembered))
+    }
     this.#document = document
     this.#fetchedAt = performance.now()
     return document
@@ -117,7 +117,21 @@ const serialToBeat = (text: string, pin: Pin, remembered: KnownCluster | undefin
   if (remembered === undefined) return undefined
   const opened = openDocument(text)
   const identity = Either.isRight(opened) ? pinOf(opened.right.identityKey) : undefined
-  return remembered.pin === pin || remembered.pin === identity ? remembered.serial : undefined
+  const counts = remembered.pin === pin || remembered.pin === identity || remembered.formerPins?.includes(pin)
+  return counts ? remembered.serial : undefined
+}
+
+const memoryOf = (document: ClusterDocument, pin: Pin, remembered: KnownCluster | undefined): KnownCluster => {
+  const now = pinOf(document.identityKey)
+  // Followed just now, or earlier by way of the identity that was remembered.
+  const followed = [pin, ...(remembered?.pin === pin ? [pin, ...(remembered.formerPins ?? [])] : [])]
+  const former = [...new Set(followed)].filter((one) => one !== now)
+  return {
+    pin: now,
+    serial: document.serial,
+    audiences: [...new Set(Object.values(document.audiences))],
+    ...(former.length === 0 ? {} : { formerPins: former }),
+  }
 }
 
 const noDocument = (cluster: string, sessions: number) =>

@@ -13,6 +13,8 @@ export const KnownCluster = Schema.Struct({
   serial: Schema.Number.pipe(Schema.int(), Schema.nonNegative()),
   /** Audiences that the cluster's documents named: none of them may be in a token that goes to the relay. */
   audiences: Schema.Array(Schema.String),
+  /** Identities that this one took over from: their old documents are replays, also for a user who still gives their pin. */
+  formerPins: Schema.optionalWith(Schema.Array(PinText), { exact: true }),
 })
 export type KnownCluster = typeof KnownCluster.Type & { readonly pin: Pin }
 
@@ -24,6 +26,8 @@ type Contents = typeof KnownClustersFile.Type
 
 /** 1,000 clusters with long audiences are well below; a larger file is not ours. */
 const maxFileBytes = 4 * 1024 * 1024
+/** An identity is replaced on demand only; the oldest make room. */
+const maxFormerPins = 16
 /** The older ones make room: nobody's token carries more audiences than this. */
 const maxAudiences = 64
 
@@ -56,10 +60,12 @@ export class KnownClusters {
       const contents = await this.#read()
       const before = contents.clusters[key(relay, cluster)]
       const same = before?.pin === seen.pin ? before : undefined
+      const former = [...new Set([...(seen.formerPins ?? []), ...(same?.formerPins ?? [])])].slice(0, maxFormerPins)
       const next = {
         pin: seen.pin,
         serial: Math.max(seen.serial, same?.serial ?? 0),
         audiences: [...new Set([...seen.audiences, ...(before?.audiences ?? [])])].slice(0, maxAudiences),
+        ...(former.length === 0 ? {} : { formerPins: former }),
       }
       if (same !== undefined && JSON.stringify(next) === JSON.stringify(same)) return
       const clusters = { ...contents.clusters, [key(relay, cluster)]: next }
