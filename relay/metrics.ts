@@ -10,6 +10,11 @@ export const connectionsRefused = counter(
   "Sockets closed at once because of a limit, by limit.",
   ["limit"],
 )
+export const connectionsEnded = counter(
+  "clusterconnect_relay_connections_ended_total",
+  "Connections that the relay ended by itself, by why: a time limit, unread answers, a malformed head.",
+  ["end"],
+)
 export const handshakesFailed = counter(
   "clusterconnect_relay_tls_handshakes_failed_total",
   "TLS handshakes that failed or took too long.",

@@ -14,15 +14,19 @@ const programs: Readonly<Record<string, Program>> = {
     args: ["test", "--timeout=7200000", "protocol/core/properties.test.ts"],
     env: { CLUSTERCONNECT_PROPERTY_RUNS: "60000" },
   },
+  attack: {
+    what: "random attacks on relay and auth proxy, judged by the API server's audit log (10 min; --minutes N, --seed S)",
+    args: ["test/attack-long/main.ts"],
+  },
 }
 
 const program = programs[process.argv[2] ?? ""]
 if (program === undefined) {
-  console.error("usage: bun run test:long NAME")
+  console.error("usage: bun run test:long NAME [ARGUMENT…]")
   for (const [name, { what }] of Object.entries(programs)) console.error(`  ${name.padEnd(8)} ${what}`)
   process.exit(2)
 }
-const { status } = spawnSync(process.execPath, program.args, {
+const { status } = spawnSync(process.execPath, [...program.args, ...process.argv.slice(3)], {
   cwd: root,
   stdio: "inherit",
   env: { ...process.env, ...program.env },

@@ -108,10 +108,14 @@ export const startAuthProxy = (
         }),
     )
     let draining = false
+    let counted: Readonly<Record<string, number>> = {}
     yield* Effect.acquireRelease(
       Effect.sync(() =>
         beforeScrape(() => {
-          const { attached, suspended } = streams.statistics()
+          const { attached, suspended, refused } = streams.statistics()
+          for (const [why, times] of Object.entries(refused))
+            metrics.streamsRefused.add(times - (counted[why] ?? 0), { reason: why })
+          counted = refused
           metrics.streams.set(attached, { state: "attached" })
           metrics.streams.set(suspended, { state: "suspended" })
           metrics.connections.set(policy.current().api.connections)

@@ -32,6 +32,21 @@ const known: ReadonlySet<string> = new Set([...Object.values(reason), ...own, ..
 
 /** The label for a stream's end. A peer writes what it likes into its reset: unbounded, its words would push out all others. */
 export const endLabel = (why: string): string => (known.has(why) ? why : "other")
+export const streamsRefused = counter(
+  "clusterconnect_auth_proxy_streams_refused_total",
+  "Streams that were not opened or resumed, by reason.",
+  ["reason"],
+)
+export const connectionsRefused = counter(
+  "clusterconnect_auth_proxy_carrier_connections_refused_total",
+  "Sockets on the carrier port closed at once because of a limit, by limit.",
+  ["limit"],
+)
+export const connectionsEnded = counter(
+  "clusterconnect_auth_proxy_connections_ended_total",
+  "Callers' connections that the auth proxy ended by itself, by why: a time limit, a malformed head.",
+  ["end"],
+)
 export const carriers = counter(
   "clusterconnect_auth_proxy_carriers_total",
   "Upgrades asked for on the carrier port, by outcome.",

@@ -5,7 +5,7 @@ import { type KeyPairInvalid, Listener } from "../../platform/tlsListener.ts"
 import { refusalResponse } from "../../protocol/status.ts"
 import type { RelayLimits } from "../configuration/limits.ts"
 import { listenAddress, type RelayConfiguration } from "../configuration/RelayConfiguration.ts"
-import { connectionsRefused, handshakesFailed, refusals } from "../metrics.ts"
+import { connectionsEnded, connectionsRefused, handshakesFailed, refusals } from "../metrics.ts"
 import type { Front } from "./Front.ts"
 
 /** Opens the public port. */
@@ -37,6 +37,7 @@ export const relayListener = (
         },
         onEvent: (event) => {
           if (event.type === "refused") connectionsRefused.add(1, { limit: event.limit })
+          else if (event.type === "ended") connectionsEnded.add(1, { end: event.end })
           else if (event.type === "handshakeFailed") handshakesFailed.add(1)
           else if (event.type === "certificateReloaded")
             log.info("certificate in use", { notAfter: event.notAfter, fingerprint256: event.fingerprint256 })

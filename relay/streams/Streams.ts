@@ -2,10 +2,11 @@ import type { WebSocket } from "ws"
 import type { DialFailure } from "../../protocol/control.ts"
 import { closeCode } from "../../protocol/names.ts"
 import { carrierMaxPayload, type Splice, type SpliceEnd, splice } from "../../protocol/splice.ts"
+import type { Refusal } from "../../protocol/status.ts"
 import type { AuditLine } from "../audit/AuditLog.ts"
 import { refuseUpgrade } from "../http/answers.ts"
 import { type PendingUpgrade, WebSockets } from "../http/webSockets.ts"
-import { bytesCarried, carriersEnded, openingSeconds } from "../metrics.ts"
+import { bytesCarried, carriersEnded, openingSeconds, refusals } from "../metrics.ts"
 import { type RelayRefusal, refusalOf, TicketRefused } from "../refusals.ts"
 import type { ControlSession } from "../sessions/ControlSession.ts"
 import type { Directory } from "../sessions/Directory.ts"
@@ -91,7 +92,7 @@ export class Streams {
         this.#dial(request, session, {
           arrive: (arrived) => {
             half = arrived
-            if (!opening.arrived(attempt)) refuseUpgrade(arrived.upgrade.socket, refusalOf(new TicketRefused()))
+            if (!opening.arrived(attempt)) refuse(arrived.upgrade.socket, refusalOf(new TicketRefused()))
           },
           failed: (reason) => opening.dialFailed(attempt, reason),
         }),
@@ -105,7 +106,7 @@ export class Streams {
         const refusal = openingRefusal(failure)
         observe(refusal.cause)
         this.#audit(request, { outcome: refusal.cause })
-        refuseUpgrade(user.socket, refusal)
+        refuse(user.socket, refusal)
       },
       onEnd: () => {
         this.#waiting.delete(waiting)
@@ -128,7 +129,7 @@ export class Streams {
   /** The agent's half with its ticket. A wrong one is refused before any upgrade. */
   pickUp(upgrade: PendingUpgrade, ticket: string, sessionSecret: string, protocol: string) {
     const found = this.#tickets.take(ticket, sessionSecret, protocol)
-    if (found === undefined) return refuseUpgrade(upgrade.socket, refusalOf(new TicketRefused()))
+    if (found === undefined) return refuse(upgrade.socket, refusalOf(new TicketRefused()))
     this.#options.onTicketUsed(upgrade.socket)
     found.arrive({ upgrade, protocol })
   }
@@ -235,10 +236,16 @@ export class Streams {
 
   #refuse(request: StreamRequest, refusal: RelayRefusal) {
     this.#audit(request, { outcome: refusal._tag })
-    refuseUpgrade(request.user.socket, refusalOf(refusal))
+    refuse(request.user.socket, refusalOf(refusal))
   }
 
   #audit(request: StreamRequest, fields: AuditLine) {
     this.#options.audit(streamLine(request, this.#options.time.wall(), fields))
   }
+}
+
+/** Upgrades are answered here and not by the front, so they are counted here too. */
+const refuse = (socket: PendingUpgrade["socket"], refusal: Refusal) => {
+  refusals.add(1, { cause: refusal.cause })
+  refuseUpgrade(socket, refusal)
 }

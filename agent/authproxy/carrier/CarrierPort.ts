@@ -7,7 +7,7 @@ import { streamProtocol } from "../../../protocol/names.ts"
 import { carrierMaxPayload } from "../../../protocol/splice.ts"
 import { refusalResponse } from "../../../protocol/status.ts"
 import type { StreamServer } from "../../../protocol/stream/StreamServer.ts"
-import { carriers } from "../metrics.ts"
+import { carriers, connectionsRefused } from "../metrics.ts"
 import { CarrierPathUnknown, type CarrierRefusal, carrierHead } from "./carrierHead.ts"
 
 /** Two carriers for each of 2,000 streams while they move, and room for probes. */
@@ -44,6 +44,9 @@ export class CarrierPort {
     const listener: Listener = await Listener.open({
       ...address,
       admission: { maxConnections, maxUnauthenticated: maxWaiting, maxUnauthenticatedPerAddress: undefined },
+      onEvent: (event) => {
+        if (event.type === "refused") connectionsRefused.add(1, { limit: event.limit })
+      },
       onRequest: (request, response) => {
         const { headers, body } = refusalResponse(statusFor(new CarrierPathUnknown({})))
         response.writeHead(404, headers).end(request.method === "HEAD" ? undefined : body)

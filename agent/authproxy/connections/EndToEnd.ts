@@ -6,7 +6,7 @@ import { refusalResponse } from "../../../protocol/status.ts"
 import type { ServerStream } from "../../../protocol/stream/StreamServer.ts"
 import { refusalOf } from "../exchange/answer.ts"
 import { type Exchanges, headRefusal, type Origin } from "../exchange/Exchanges.ts"
-import { handshakes } from "../metrics.ts"
+import { connectionsEnded, handshakes } from "../metrics.ts"
 import { HandshakeTurns } from "./HandshakeTurns.ts"
 import type { ServingCertificate } from "./ServingCertificate.ts"
 
@@ -51,6 +51,7 @@ export class EndToEnd {
         idleTimeoutMillis: this.#limits.idleMillis,
         maxHeaderBytes,
       },
+      onEnd: (end) => connectionsEnded.add(1, { end }),
       onRequest: (request, response) => exchanges.request(request, response, this.#originOf(request)),
       onUpgrade: (request, socket, head) => exchanges.upgrade(request, socket, head, this.#originOf(request)),
       onHeadRefused: (found, request) => {
