@@ -40,6 +40,9 @@ export const conditionReason = {
   registrationRefused: "RegistrationRefused",
   constrainedUnavailable: "ConstrainedUnavailable",
   accessDenied: "AccessDenied",
+  /** The API server does not take an object that is made of the spec. */
+  childRefused: "ChildRefused",
+  credentialsDamaged: "CredentialsDamaged",
   crdOutdated: "CRDOutdated",
 } as const
 export type ConditionReason = (typeof conditionReason)[keyof typeof conditionReason]

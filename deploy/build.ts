@@ -1,14 +1,20 @@
-/** `bun run build [PROGRAM…]`: standalone binaries for this machine in dist/. */
+/**
+ * `bun run build [PROGRAM…]`: standalone binaries for this machine in dist/.
+ * `bun run build --all [PROGRAM…]`: for every target of a release, in dist/release/.
+ */
 import { spawnSync } from "node:child_process"
 import { mkdirSync, statSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
+import { bunExecutable } from "./bunExecutable.ts"
+import { releasedName, type Target, targetsOf } from "./targets.ts"
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 
 export const programs: Readonly<Record<string, string>> = {
   clusterconnect: "proxy/main.ts",
   "clusterconnect-agent": "agent/main.ts",
+  "clusterconnect-operator": "operator/main.ts",
   "clusterconnect-relay": "relay/main.ts",
 }
 
@@ -25,22 +31,47 @@ export const compileFlags: readonly string[] = [
   "--no-compile-autoload-bunfig",
 ]
 
-/** Compiles one program to `outfile`; throws with the compiler's words when that fails. */
-export const compile = (program: string, outfile: string): void => {
+export interface CompileOptions {
+  /** Another machine than this one. Its Bun is fetched with npm and checked against bun.lock, once. */
+  readonly target?: Target
+  /** What `version` of the program says instead of package.json's. */
+  readonly version?: string
+}
+
+/**
+ * Compiles one program to `outfile`; throws with the compiler's words when that fails. The same sources, options and file name
+ * of `outfile` give the same bytes, in whatever folder.
+ */
+export const compile = (program: string, outfile: string, { target, version }: CompileOptions = {}): void => {
   const entry = programs[program]
   if (entry === undefined) throw new Error(`no program ${program}; there are: ${Object.keys(programs).join(", ")}`)
   mkdirSync(dirname(outfile), { recursive: true })
-  const built = spawnSync(process.execPath, ["build", ...compileFlags, join(root, entry), "--outfile", outfile], {
+  const options = [
+    ...compileFlags,
+    ...(target === undefined
+      ? []
+      : [`--target=${bunTarget(target)}`, `--compile-executable-path=${bunExecutable(target)}`]),
+    ...(version === undefined ? [] : ["--define", `CLUSTERCONNECT_VERSION=${JSON.stringify(version)}`]),
+  ]
+  const built = spawnSync(process.execPath, ["build", ...options, join(root, entry), "--outfile", outfile], {
     cwd: root,
   })
   if (built.status !== 0) throw new Error(`building ${program} failed:\n${built.stderr}`)
 }
 
+/** Bun's own word for the target, `bun-linux-x64-musl`. */
+const bunTarget = ({ name }: Target): string => `bun-${name}`
+
 if (import.meta.main) {
-  const chosen = process.argv.slice(2)
+  const chosen = process.argv.slice(2).filter((word) => word !== "--all")
+  const all = process.argv.includes("--all")
   for (const program of chosen.length > 0 ? chosen : Object.keys(programs)) {
-    const outfile = join(root, "dist", program)
-    compile(program, outfile)
-    console.log(`${outfile} (${(statSync(outfile).size / 1e6).toFixed(0)} MB)`)
+    for (const target of all ? targetsOf(program) : [undefined]) {
+      const outfile = target
+        ? join(root, "dist", "release", releasedName(program, target))
+        : join(root, "dist", program)
+      compile(program, outfile, target ? { target } : {})
+      console.log(`${outfile} (${(statSync(outfile).size / 1e6).toFixed(0)} MB)`)
+    }
   }
 }

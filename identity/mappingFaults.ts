@@ -21,6 +21,12 @@ export const withDefaultAudience = <Entry extends IssuerEntry>(
 ): readonly Entry[] =>
   entries.map((entry) => ({ ...entry, issuer: { ...entry.issuer, audiences: entry.issuer.audiences ?? [audience] } }))
 
+/** The first entry that takes tokens for this audience; with the relay's, the relay could use such a token as its user. */
+export const entryAccepting = <Entry extends IssuerEntry>(
+  entries: readonly Entry[],
+  audience: string,
+): Entry | undefined => entries.find(({ issuer }) => issuer.audiences?.includes(audience))
+
 /** Accepts entries that the auth proxy can use as they are, else says everything that is wrong with them. */
 export const checkEntries = (entries: readonly JwtEntry[]): Either.Either<readonly JwtEntry[], EntriesRefused> => {
   const faults = [...issuerFaults(entries), ...mappingFaults(entries)]

@@ -14,3 +14,4 @@ export {
   type ListenerEvent,
   type ListenerOptions,
 } from "./listener/Listener.ts"
+export { lingeringClose } from "./listener/lingeringClose.ts"

@@ -1,8 +1,6 @@
 import { describe, expect, test } from "bun:test"
 import * as fc from "fast-check"
-import { type Hop, refusalFrom, refusalResponse, statusOf } from "./status.ts"
-
-const hops: readonly Hop[] = ["proxy", "relay", "agent", "auth-proxy", "api-server", "identity-provider"]
+import { hops, refusalFrom, refusalResponse, statusOf } from "./status.ts"
 
 describe("a refusal", () => {
   test("is a metav1.Status that names the hop, and comes back from its body", () => {
@@ -32,6 +30,16 @@ describe("a refusal", () => {
     })
     expect(Object.keys(headers).map((name) => name.toLowerCase())).not.toContain("retry-after")
     expect(JSON.parse(body).details.retryAfterSeconds).toBe(5)
+  })
+  test("of discovery is a warning too, because kubectl shows nothing else of it there", () => {
+    const refusal = { code: 503, hop: "relay", cause: "x", message: 'no "way"\n there' } as const
+    for (const target of ["/api", "/apis?timeout=32s", "/api/v1", "/apis/apps/v1", "/openapi/v3?hash=1"])
+      expect([target, refusalResponse(refusal, target).headers.warning]).toEqual([
+        target,
+        '299 - "clusterconnect relay: no \\"way\\"? there"',
+      ])
+    for (const target of ["/", "/version", "/api/v1/pods", "/apis/apps/v1/deployments?watch=1", "/apiserver"])
+      expect([target, refusalResponse(refusal, target).headers.warning]).toEqual([target, undefined])
   })
   test("has the length of its body in bytes and is not cached", () => {
     const { headers, body } = refusalResponse({ code: 403, hop: "relay", cause: "x", message: "nö" })

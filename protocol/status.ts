@@ -1,6 +1,6 @@
 /** The part of the path that failed; users read it, so it never changes for the same cause. */
 export type Hop = (typeof hops)[number]
-const hops = ["proxy", "relay", "agent", "auth-proxy", "api-server", "identity-provider"] as const
+export const hops = ["proxy", "relay", "agent", "auth-proxy", "api-server", "identity-provider"] as const
 const isHop = (text: unknown): text is Hop => hops.some((hop) => hop === text)
 
 /** Reasons of metav1.Status that client-go acts upon, by HTTP status. */
@@ -66,16 +66,37 @@ export const statusOf = ({ code, hop, cause, message, retryAfterSeconds }: Refus
   },
 })
 
-/** Headers and body of a refusal. Never `Retry-After` (see {@link Refusal.retryAfterSeconds}). */
+/**
+ * Paths that kubectl asks before its first real request. For a failure there it prints "unknown" or a sentence of its own in place
+ * of the Status (client-go: Result.Raw), but it does print a warning.
+ */
+const discovery = /^\/(?:api|apis|openapi)(?:[/?]|$)/
+const resources = /^\/(?:api\/[^/?]+|apis\/[^/?]+\/[^/?]+)\/[^/?]/
+
+/** RFC 7234 section 5.5; kubectl shows code 299 only, and each text once. */
+const warning = (text: string): string =>
+  `299 - "${text
+    .slice(0, maxWarningLength)
+    .replace(/[^\x20-\x7e]/g, "?")
+    .replace(/["\\]/g, "\\$&")}"`
+const maxWarningLength = 1_024
+
+/**
+ * Headers and body of a refusal. Never `Retry-After` (see {@link Refusal.retryAfterSeconds}). With the `target` of a request for
+ * discovery the message is a `Warning` too, because kubectl would show nothing else of it.
+ */
 export const refusalResponse = (
   refusal: Refusal,
+  target = "",
 ): { readonly headers: Record<string, string>; readonly body: string } => {
-  const body = `${JSON.stringify(statusOf(refusal))}\n`
+  const status = statusOf(refusal)
+  const body = `${JSON.stringify(status)}\n`
   return {
     headers: {
       "content-type": "application/json",
       "content-length": String(Buffer.byteLength(body)),
       "cache-control": "no-store",
+      ...(discovery.test(target) && !resources.test(target) ? { warning: warning(status.message) } : {}),
       ...(refusal.code === 401 ? { "www-authenticate": "Bearer" } : {}),
     },
     body,

@@ -27,9 +27,12 @@ const memory = (initial?: KnownCluster) => {
   return { state, known: known as never }
 }
 
+/** With the token that the cluster's document asks for. */
+const own = (options: NearOptions = {}): NearOptions => ({ clusterToken: jwt({ aud: "the-cluster" }), ...options })
+
 const refusal = async (options: NearOptions) => {
   try {
-    await (await NearEnd.start(far, options)).stop()
+    await (await NearEnd.start(far, own(options))).stop()
   } catch (error) {
     return error
   }
@@ -37,7 +40,7 @@ const refusal = async (options: NearOptions) => {
 }
 
 const serves = async (options: NearOptions) => {
-  const near = await NearEnd.start(far, options)
+  const near = await NearEnd.start(far, own(options))
   try {
     expect((await near.get("/api")).status).toBe(200)
   } finally {
@@ -133,7 +136,7 @@ describe("the identity of a cluster", () => {
 
 describe("the cluster's certificate", () => {
   test("may be renewed under new roots at any time: the document is fetched again, once, and requests go on", async () => {
-    const near = await NearEnd.start(far)
+    const near = await NearEnd.start(far, own())
     await near.get("/warm")
     await far.rotate()
     far.streams.closeAll("rollout")
@@ -144,7 +147,7 @@ describe("the cluster's certificate", () => {
     await near.stop()
   })
   test("under roots that no document names is refused: nothing is sent to whoever that is", async () => {
-    const near = await NearEnd.start(far)
+    const near = await NearEnd.start(far, own())
     await far.rotate(false)
     const got = await near.get("/api")
     expect(got.status).toBe(403)
@@ -156,11 +159,34 @@ describe("the cluster's certificate", () => {
 
 test("a certificate under the right root that names another cluster is refused", async () => {
   await far.serveAs("edge-2")
-  const near = await NearEnd.start(far)
+  const near = await NearEnd.start(far, own())
   const got = await near.get("/api")
   expect([got.status, far.requests]).toEqual([403, []])
   expect(got.body).toContain("CertificateNotTrusted")
   await near.stop()
+})
+
+describe("a cluster token that was brought", () => {
+  const sent = () => far.streams.statistics().opened
+  test("is sent only where its issuer and audience belong: it may be another cluster's", async () => {
+    expect(await refusal({ clusterToken: jwt({ aud: "another" }) })).toMatchObject({
+      _tag: "NotAuthenticated",
+      cause: "ClusterAudienceMissing",
+      detail: expect.stringContaining("--audience"),
+    })
+    expect(await refusal({ clusterToken: jwt({ aud: "the-cluster", iss: "https://other.example" }) })).toMatchObject({
+      cause: "IssuerNotAccepted",
+    })
+    expect(sent()).toBe(0)
+    far.publish({ audiences: {} })
+    await serves({ clusterToken: jwt({ aud: "another" }) })
+  })
+  test("is sent with another audience where the user says that the cluster takes it", async () => {
+    await serves({ clusterToken: jwt({ aud: "second" }), audience: "second" })
+    expect(await refusal({ clusterToken: jwt({ aud: "the-cluster" }), audience: "second" })).toMatchObject({
+      cause: "ClusterAudienceMissing",
+    })
+  })
 })
 
 describe("the relay token", () => {
@@ -182,8 +208,19 @@ describe("the relay token", () => {
     expect(await refusal({ relayToken, trust: { known } })).toMatchObject({ cause: "RelayTokenOpensCluster" })
     expect(state.remembered?.audiences).toEqual(["the-cluster"])
   })
+  test("cannot be closed off by a cluster: a document that takes the relay's own audience is refused and not remembered", async () => {
+    far.publish({ audiences: { "https://idp.example": far.relayAudience } })
+    const { state, known } = memory()
+    expect(await refusal({ trust: { known } })).toMatchObject({
+      _tag: "RefusedByPolicy",
+      cause: "ClusterTakesRelayAudience",
+    })
+    expect(state.remembered).toBeUndefined()
+    expect(far.streams.statistics().opened).toBe(0)
+    await serves({ trust: { known }, singleAudience: true, clusterToken: jwt({ aud: far.relayAudience }) })
+  })
   test("is all that the relay ever sees: not the cluster's, whatever it answers (S24)", async () => {
-    const near = await NearEnd.start(far)
+    const near = await NearEnd.start(far, own())
     far.refuses = () => ({
       code: 401,
       hop: "relay",

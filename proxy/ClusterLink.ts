@@ -4,16 +4,20 @@ import type { WindowBudget } from "../protocol/stream/WindowBudget.ts"
 import { ConnectionPool } from "./connections/ConnectionPool.ts"
 import { EndToEndConnection } from "./connections/EndToEndConnection.ts"
 import { CertificateNotTrusted } from "./connections/endToEndTls.ts"
+import type { PathState } from "./control/controlMessages.ts"
+import type { Report } from "./events/ClientEvent.ts"
 import { type PathFailure, pathFailureOf, RefusedByPolicy } from "./failures.ts"
+import { printable } from "./printable.ts"
 import type { RelayClient } from "./relay/RelayClient.ts"
 import { mayGoToCluster } from "./tokens/audienceRules.ts"
+import { expectedByCluster } from "./tokens/expectedByCluster.ts"
 import type { RelayTokenGate } from "./tokens/RelayTokenGate.ts"
-import type { TokenSource } from "./tokens/TokenSource.ts"
+import type { ClusterTokenSource } from "./tokens/TokenSource.ts"
 import { ClusterTrust, type TrustOptions } from "./trust/ClusterTrust.ts"
 
 export interface LinkOptions {
   readonly cluster: string
-  readonly token: TokenSource
+  readonly token: ClusterTokenSource
   /** What the user says that the cluster's audience is. */
   readonly audience: string | undefined
   readonly relay: RelayClient
@@ -22,6 +26,7 @@ export interface LinkOptions {
   readonly budget: WindowBudget
   readonly holdMillis?: number
   readonly log: Log
+  readonly report: Report
 }
 
 /** Everything between this process and one cluster: whom to believe, and the connections. */
@@ -29,22 +34,38 @@ export interface ClusterLink {
   readonly cluster: string
   readonly trust: ClusterTrust
   readonly pool: ConnectionPool<EndToEndConnection>
+  /** The way to the cluster as it is now. */
+  readonly path: () => PathState
 }
 
 /** Checks the tokens, fetches and verifies the document. Opens no stream yet. @throws {PathFailure} */
 export const clusterLink = async (options: LinkOptions): Promise<ClusterLink> => {
-  const { cluster, token, audience, relay, gate, log } = options
-  Either.getOrThrowWith(mayGoToCluster(token.current(), audience, Date.now()), (refusal) => refusal)
-  gate.token()
+  const { cluster, token, audience, relay, gate, log, report } = options
+  const checkToken = async () =>
+    Either.getOrThrowWith(mayGoToCluster(await token.current(), audience, Date.now()), (refusal) => refusal)
+  // One that would have to be fetched is: when it is known for which audience.
+  if (token.adopt === undefined) await checkToken()
+  await gate.token()
   const trust = await ClusterTrust.establish({
     ...options.trust,
     cluster,
     relay,
-    onTrusted: (document) => gate.learn(Object.values(document.audiences)),
+    accept: (document) => gate.accept(cluster, Object.values(document.audiences)),
+    onTrusted: async (document) => {
+      token.adopt?.(document.audiences)
+      await gate.learn(Object.values(document.audiences))
+    },
   })
-  const health = reachability(cluster, log)
-  const pool = new ConnectionPool(cluster, () => health(connection(options, trust)))
-  return { cluster, trust, pool }
+  if (token.adopt !== undefined) await checkToken()
+  // A token that was brought may be another cluster's, which could then act as the user there.
+  else
+    Either.getOrThrowWith(
+      expectedByCluster(await token.current(), trust.document.audiences, audience),
+      (refusal) => refusal,
+    )
+  const health = reachability(cluster, log, report)
+  const pool = new ConnectionPool(cluster, () => health.watch(connection(options, trust)))
+  return { cluster, trust, pool, path: () => pathState(pool.path, health.broken()) }
 }
 
 /** One end-to-end connection. A certificate that does not verify may only be newer than the document: it is fetched again once. */
@@ -78,21 +99,40 @@ const connection = async (options: LinkOptions, trust: ClusterTrust): Promise<En
   }
 }
 
-/** Tells the log once when the cluster cannot be reached, and once when it can again. */
-const reachability = (cluster: string, log: Log) => {
-  let down: PathFailure["cause"] | undefined
-  return async <A>(opening: Promise<A>): Promise<A> => {
+interface Broken {
+  readonly failure: PathFailure
+  readonly since: Date
+}
+
+/** Tells log and events once when the cluster cannot be reached, and once when it can again. */
+const reachability = (cluster: string, log: Log, report: Report) => {
+  let down: Broken | undefined
+  const watch = async <A>(opening: Promise<A>): Promise<A> => {
     try {
       const opened = await opening
-      if (down !== undefined) log.info(`cluster ${cluster} can be reached again`)
+      if (down !== undefined) {
+        log.info(`cluster ${cluster} can be reached again`)
+        void report({ event: "regained", cluster })
+      }
       down = undefined
       return opened
     } catch (error) {
       const failure = pathFailureOf(error)
-      if (failure.cause !== down)
-        log.warn(`cluster ${cluster} cannot be reached: ${failure.message}`, { hop: failure.hop, cause: failure.cause })
-      down = failure.cause
+      const { hop, cause, message } = failure
+      if (cause !== down?.failure.cause) {
+        log.warn(`cluster ${cluster} cannot be reached: ${message}`, { hop, cause })
+        void report({ event: "lost", cluster, hop, cause, message: printable(message) })
+      }
+      down = { failure, since: down?.since ?? new Date() }
       throw failure
     }
   }
+  return { watch, broken: () => down }
+}
+
+const pathState = (path: "attached" | "suspended" | "none", broken: Broken | undefined): PathState => {
+  if (path === "attached") return { state: "connected" }
+  if (broken === undefined) return { state: path === "suspended" ? "reconnecting" : "idle" }
+  const { hop, cause, message } = broken.failure
+  return { state: "unreachable", hop, cause, message, since: broken.since.toISOString() }
 }

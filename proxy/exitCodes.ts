@@ -1,5 +1,7 @@
 import { ValidationError } from "@effect/cli"
+import { BackgroundFailed, Reported } from "./background/outcomes.ts"
 import { LocalFailure, NotAuthenticated, PathBroken, RefusedByPolicy, UsageWrong } from "./failures.ts"
+import { ChildEnded, RunFailed } from "./run/outcomes.ts"
 
 /** Exit codes of every command; scripts rely on them. */
 export const exitCode = {
@@ -9,10 +11,15 @@ export const exitCode = {
   notAuthenticated: 3,
   refusedByPolicy: 4,
   unreachable: 5,
+  /** Of `run`: the clusters could not be served. Every smaller number may be the command's own. */
+  run: 125,
 } as const
 
 /** The exit code that tells a script what kind of failure this was. */
 export const exitCodeOf = (error: unknown): number => {
+  if (error instanceof ChildEnded || error instanceof BackgroundFailed || error instanceof Reported)
+    return error.exitCode
+  if (error instanceof RunFailed) return exitCode.run
   if (error instanceof UsageWrong || ValidationError.isValidationError(error)) return exitCode.usage
   if (error instanceof NotAuthenticated) return exitCode.notAuthenticated
   if (error instanceof RefusedByPolicy) return exitCode.refusedByPolicy

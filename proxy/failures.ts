@@ -75,6 +75,12 @@ export const refusalOf = (failure: PathFailure): Refusal => ({
   message: failure.detail,
 })
 
+/** Any error as one that has an exit code and a text for a person. */
+export const clientFailureOf = (error: unknown): ClientFailure =>
+  error instanceof UsageWrong || error instanceof LocalFailure || isPathFailure(error)
+    ? error
+    : (localFailureOf(error) ?? pathFailureOf(error))
+
 /** Any error as a path failure; one that nobody foresaw is this program's own. */
 export const pathFailureOf = (error: unknown): PathFailure =>
   isPathFailure(error)

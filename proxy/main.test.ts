@@ -214,7 +214,7 @@ describe("clusterconnect proxy exits", () => {
     expect(code).toBe(5)
     expect(said).toContain("no agent is connected")
     // It tries for 8 s, because an agent may just be restarting.
-  }, 30_000)
+  }, 90_000)
   test("with 5 when the relay cannot be reached", async () => {
     const proxy = new ProxyProcess(home, [
       "proxy",

@@ -1,3 +1,5 @@
+import type { PlacedKubeconfig } from "./kubeconfig/placeKubeconfig.ts"
+
 /** What a person reads on stderr; never on stdout, which belongs to what was asked for. */
 export interface Notices {
   readonly say: (line: string) => void
@@ -14,11 +16,12 @@ export interface Served {
 /** How a path is written for the shell that a person will paste it into. */
 const quoted = (path: string) => (/^[A-Za-z0-9_./:~-]+$/.test(path) ? path : `'${path.replaceAll("'", `'\\''`)}'`)
 
-/** The lines that are printed when everything is ready. `path` is undefined when the kubeconfig went to stdout. */
+/** The lines that are printed when everything is ready. */
 export const readyLines = (
   served: readonly Served[],
-  path: string | undefined,
+  { path, merged }: PlacedKubeconfig,
   platform: NodeJS.Platform,
+  background?: { readonly pid: number; readonly log: string },
 ): string[] => {
   const listening = served.flatMap(({ cluster, port, insteadOf }) => {
     const of = served.length > 1 ? ` for cluster ${cluster}` : ""
@@ -26,15 +29,29 @@ export const readyLines = (
     return [...taken, `Proxy is listening on port ${port}${of}`]
   })
   const contexts = served.map(({ context }) => `'${context}'`).join(", ")
-  const where =
-    path === undefined
-      ? [`Kubeconfig with context ${contexts} written to standard output`]
-      : [
-          `Start sending kubectl requests on ${contexts} ${served.length > 1 ? "contexts" : "context"} using kubeconfig at ${path}`,
-          platform === "win32"
-            ? `  $env:KUBECONFIG = '${path.replaceAll("'", "''")}'`
-            : `  export KUBECONFIG=${quoted(path)}`,
-          served.length > 1 ? `  kubectl --context ${served[0]?.context} get pods` : "  kubectl get pods",
-        ]
-  return [...listening, ...where, "Press Ctrl+C to close proxy."]
+  const start = `Start sending kubectl requests on ${contexts} ${served.length > 1 ? "contexts" : "context"} using kubeconfig at ${path}`
+  const get = served.length > 1 ? `  kubectl --context ${served[0]?.context} get pods` : "  kubectl get pods"
+  return [...listening, ...kubeconfigLines(), ...closing()]
+
+  function closing(): string[] {
+    if (background === undefined) return ["Press Ctrl+C to close proxy."]
+    return [
+      `Proxy runs in the background with pid ${background.pid}; its log is ${background.log}`,
+      "  clusterconnect status",
+      `  clusterconnect stop ${served.map(({ cluster }) => cluster).join(" ")}`,
+    ]
+  }
+
+  function kubeconfigLines(): string[] {
+    if (path === undefined) return [`Kubeconfig with context ${contexts} written to standard output`]
+    if (merged) {
+      const others = served.slice(1).map(({ context }) => `Merged "${context}" in ${path}`)
+      return [`Merged "${served[0]?.context}" as current context in ${path}`, ...others, start, get]
+    }
+    const variable =
+      platform === "win32"
+        ? `  $env:KUBECONFIG = '${path.replaceAll("'", "''")}'`
+        : `  export KUBECONFIG=${quoted(path)}`
+    return [start, variable, get]
+  }
 }

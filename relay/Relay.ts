@@ -147,8 +147,7 @@ export class Relay {
     const { store, audit } = this.#options
     for (let pending = store.actions.pending(); pending.length > 0; pending = store.actions.pending()) {
       for (const { id, line } of pending) {
-        audit.write({ ...line })
-        if (audit.failure() !== undefined) return
+        if (!audit.writeNow({ ...line })) return
         store.actions.told(id)
       }
     }

@@ -120,6 +120,11 @@ export class ClusterRevoked extends refusal(
 ) {}
 export class DocumentRefused extends refusal("DocumentRefused", 400, "the cluster document is not acceptable") {}
 export class DocumentOlder extends refusal("DocumentOlder", 409, "the relay keeps a newer cluster document") {}
+export class TooManyDocuments extends refusal(
+  "TooManyDocuments",
+  429,
+  "the cluster has published too many new documents in a short time; wait half a minute for each",
+) {}
 export class ProtocolBroken extends refusal("ProtocolBroken", 400, "the message does not belong here") {}
 
 export class StoreUnavailable extends refusal(

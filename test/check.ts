@@ -19,7 +19,9 @@ const parts = {
   "format and lint": run("biome", "check", "--error-on-warnings"),
   "import rules": importRules,
   "generated files": () =>
-    spawnSync(process.execPath, ["crds/generate.ts", "--check"], { cwd: root, stdio: "inherit" }).status === 0,
+    ["crds/generate.ts", "deploy/manifests/generate.ts", "deploy/release/keys.ts"]
+      .map((generator) => spawnSync(process.execPath, [generator, "--check"], { cwd: root, stdio: "inherit" }))
+      .every(({ status }) => status === 0),
 }
 
 const failed = Object.entries(parts).flatMap(([name, part]) => {

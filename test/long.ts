@@ -9,10 +9,35 @@ interface Program {
 }
 
 const programs: Readonly<Record<string, Program>> = {
+  tokens: {
+    what: "exec, watch and helm install of more than 5 min through tokens that live 60 s: on a real cluster, and with the path cut at every renewal",
+    args: ["test", "--timeout=1800000", "-t", "outlive", "./test/tokens-long", "./test/client/ci.test.ts"],
+    env: { CLUSTERCONNECT_TOKEN_SECONDS: "60", CLUSTERCONNECT_TOKEN_GENERATIONS: "8" },
+  },
   streams: {
     what: "the properties of the stream core over 60,000 random runs each (about 25 min); a failing seed is printed",
     args: ["test", "--timeout=7200000", "protocol/core/properties.test.ts"],
     env: { CLUSTERCONNECT_PROPERTY_RUNS: "60000" },
+  },
+  model: {
+    what: "streams on a simulated network in virtual time, 5,000 random lives (about 3 min; --seeds N, --from S, --seed S for one)",
+    args: ["test/model/main.ts"],
+  },
+  faults: {
+    what: "real kubectl sessions of every kind while every part is killed, drained, cut off and stopped (10 min; --quick, --seed N, --out FOLDER)",
+    args: ["test/fault/main.ts"],
+  },
+  tails: {
+    what: "kubectl exec and cp out of a pod into a reader that lags behind, over both protocols, beside direct ones (25 min; --times N, --direct N)",
+    args: ["test/tails/main.ts"],
+  },
+  operator: {
+    what: "the operator while nothing happens for two minutes, and while its relay is away for five and loses its database (10 min)",
+    args: ["test", "--timeout=900000", "./test/operator-long"],
+  },
+  "slow-link": {
+    what: "bulk both ways over 256 kbit/s with 1 s RTT for 10 min: no carrier is cut, small requests are answered as soon as without us (--minutes N)",
+    args: ["test/bench/slowLink.ts"],
   },
   attack: {
     what: "random attacks on relay and auth proxy, judged by the API server's audit log (10 min; --minutes N, --seed S)",

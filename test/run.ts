@@ -26,20 +26,39 @@ for (const suite of running)
 const reports = mkdtempSync(join(tmpdir(), "clusterconnect-test-"))
 const totals = { passed: 0, failed: 0, skipped: 0 }
 const broken: string[] = []
+/** What failed, with its reason: printed last, where also somebody sees it who gets only the end of the output. */
+const reasons: string[] = []
 
 /** Runs this same Bun in the checkout; true when it exits 0. */
-const phase = (name: string, args: readonly string[]): boolean => {
+const phase = (name: string, args: readonly string[], env: NodeJS.ProcessEnv = process.env): boolean => {
   console.log(`\n=== ${name}`)
   const started = performance.now()
-  const done = spawnSync(process.execPath, args, { cwd: root, stdio: ["ignore", "inherit", "inherit"] })
+  const done = spawnSync(process.execPath, args, { cwd: root, env, stdio: ["ignore", "inherit", "inherit"] })
   console.log(
     `=== ${name}: ${done.status === 0 ? "ok" : "FAILED"} after ${((performance.now() - started) / 1000).toFixed(0)} s`,
   )
   return done.status === 0
 }
 
-/** Adds the counts of a JUnit report's root element; false when there is none, as after a crash. */
-const count = (report: string): boolean => {
+const entities: Readonly<Record<string, string>> = { lt: "<", gt: ">", quot: '"', apos: "'", amp: "&" }
+const unescaped = (text: string): string =>
+  text.replace(/&(?:#(\d+)|(\w+));/g, (whole, code, name) =>
+    code === undefined ? (entities[name] ?? whole) : String.fromCodePoint(Number(code)),
+  )
+const failurePattern =
+  /<testcase name="([^"]*)" classname="([^"]*)"[^>]*>\s*<failure[^>]*?(?:message="([^"]*)"\s*\/>|\/>|>([^<]*)<)/g
+/** Of one reason: a difference of megabytes would push the others out of sight. */
+const reasonLines = 200
+const reasonColumns = 1_000
+const bounded = (text: string): string =>
+  text
+    .split("\n")
+    .slice(0, reasonLines)
+    .map((line) => line.slice(0, reasonColumns))
+    .join("\n")
+
+/** Adds the counts of a JUnit report's root element, and its failures; false when there is none, as after a crash. */
+const count = (suite: string, report: string): boolean => {
   let text: string
   try {
     text = readFileSync(report, "utf8")
@@ -51,6 +70,8 @@ const count = (report: string): boolean => {
   totals.passed += tests - failures - skipped
   totals.failed += failures
   totals.skipped += skipped
+  for (const [, name = "", within = "", message = "", why = message] of text.matchAll(failurePattern))
+    reasons.push(bounded(unescaped(`--- ${suite}: ${within === "" ? "" : `${within} > `}${name}\n${why}`)))
   return tests > 0
 }
 
@@ -58,20 +79,20 @@ if (!phase("install", ["install", "--frozen-lockfile"])) broken.push("install")
 else {
   if (!phase("check", ["test/check.ts"])) broken.push("check")
   if (!phase("kubernetes", ["test/cluster/main.ts", "prepare"])) broken.push("kubernetes")
+  if (running.some(({ compiled }) => compiled) && !phase("build", ["deploy/build.ts"])) broken.push("build")
   for (const suite of running) {
     const report = join(reports, `${suite.name}.xml`)
-    const passed = phase(suite.name, [
-      "test",
-      "--timeout=60000",
-      ...suite.paths,
-      "--reporter=junit",
-      `--reporter-outfile=${report}`,
-    ])
-    if (!count(report) || !passed) broken.push(suite.name)
+    const passed = phase(
+      suite.name,
+      ["test", "--timeout=60000", ...suite.paths, "--reporter=junit", `--reporter-outfile=${report}`],
+      suite.compiled ? { ...process.env, CLUSTERCONNECT_BINARIES: join(root, "dist") } : process.env,
+    )
+    if (!count(suite.name, report) || !passed) broken.push(suite.name)
   }
 }
 rmSync(reports, { recursive: true, force: true })
 
+for (const reason of reasons) console.log(`\n${reason}`)
 if (broken.length > 0) console.log(`\nFAILED: ${broken.join(", ")}`)
 // A phase that died without naming a failing test still counts as one.
 const failed = Math.max(totals.failed, broken.length)

@@ -15,6 +15,8 @@ import { EndToEnd, type EndToEndLimits } from "./connections/EndToEnd.ts"
 import { ServingCertificate } from "./connections/ServingCertificate.ts"
 import { Exchanges } from "./exchange/Exchanges.ts"
 import * as metrics from "./metrics.ts"
+import { accountRefused, whoAmI } from "./upstream/accountRefused.ts"
+import { askApiServer } from "./upstream/askApiServer.ts"
 
 export interface AuthProxyOptions {
   readonly configurationFile: string
@@ -40,7 +42,10 @@ export interface AuthProxy {
   /** For `GET /status`: no secret in it. */
   readonly status: Effect.Effect<unknown>
   readonly policy: LivePolicy
-  /** Completes when no stream is left, at the latest when the drain time is over. Nothing new is wanted from its call on. */
+  /**
+   * Completes when no stream is left, at the latest when the drain time is over, and soon after the API server stopped to know our
+   * account: who has no right any more has nothing to wait for. Nothing new is wanted from its call on.
+   */
   readonly drain: Effect.Effect<void>
 }
 
@@ -154,9 +159,16 @@ export const startAuthProxy = (
         log.info("draining", { streams: streams.streams, atMostSeconds: options.drainMillis / 1000 })
         streams.drain()
         const until = performance.now() + options.drainMillis
-        yield* Effect.sleep(drainLookMillis).pipe(
+        const quiet = Effect.sleep(drainLookMillis).pipe(
           Effect.repeat({ while: () => streams.streams > 0 && performance.now() < until }),
         )
+        const refused = accountRefused(Effect.suspend(() => askApiServer(policy.current().api, whoAmI))).pipe(
+          Effect.zipRight(
+            Effect.sync(() => log.warn("the API server does not know this account any more: what is open is ended")),
+          ),
+        )
+        // Whoever drains while it is being interrupted cannot be interrupted: the one that loses must end all the same.
+        yield* Effect.raceFirst(Effect.interruptible(Effect.asVoid(quiet)), Effect.interruptible(refused))
         log.info("drained", { streamsCut: streams.streams })
       }),
     }

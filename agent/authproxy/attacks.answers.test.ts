@@ -44,6 +44,52 @@ test("a client that never reads the end of an answer holds its connection no lon
   await bench.reconfigure({})
 }, 20_000)
 
+describe("an API server that has taken a request and does not answer it", () => {
+  afterEach(() => {
+    bench.upstream.alive = true
+  })
+  test.each([
+    ["GET", 503, "ApiServerSilent"],
+    ["POST", 504, "OutcomeUnknown"],
+  ] as const)(
+    "and gives no other sign of life either is named to the caller of a %s within 10 s",
+    async (method, status, cause) => {
+      bench.upstream.answer = () => {}
+      bench.upstream.alive = false
+      const connection = await bench.connect()
+      const headers = method === "POST" ? ["Content-Length: 0"] : []
+      const answer = await connection.ask(request(`${method} /api/v1/pods`, { token: bench.token(), headers }))
+      expect([answer.status, causeOf(answer.body)]).toEqual([status, cause])
+      expect(answer.body).toContain("api-server")
+    },
+    20_000,
+  )
+  test("but lives is waited for, because it may only be slow", async () => {
+    const { promise: answered, resolve: answerNow } = Promise.withResolvers<void>()
+    bench.upstream.answer = (socket) => void answered.then(() => socket.write(plainAnswer("200 OK", "{}")))
+    const asked = bench.upstream.untilAskedForLife()
+    const connection = await bench.connect()
+    const answering = connection.ask(request("GET /api/v1/slow", { token: bench.token() }))
+    await asked
+    answerNow()
+    expect((await answering).status).toBe(200)
+  }, 20_000)
+  test("is not hurried by a watch, which may be quiet for hours", async () => {
+    bench.upstream.answer = () => {}
+    bench.upstream.alive = false
+    const watch = await bench.connect()
+    watch.write(request("GET /api/v1/watched?watch=true", { token: bench.token() }))
+    await bench.upstream.until((head) => head.includes("watch=true"))
+    const plain = await bench.connect()
+    // Asked later and refused: the watch, asked before, is not.
+    expect((await plain.ask(request("GET /api/v1/pods", { token: bench.token() }))).status).toBe(503)
+    expect(bench.upstream.connections[0]?.socket.destroyed).toBe(false)
+    const gone = bench.auditOf("/api/v1/watched")
+    watch.leave()
+    expect(await gone).toMatchObject({ cut: "client-gone", code: 0 })
+  }, 20_000)
+})
+
 test("without roots for the API server nobody is trusted, the system's authorities neither", async () => {
   const rootless = await startBench({ "apiServer.caFile": "/nonexistent/ca.crt" })
   try {

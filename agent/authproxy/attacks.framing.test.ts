@@ -63,7 +63,7 @@ describe("S8: is refused, and the API server sees nothing:", () => {
   })
 })
 
-test.each(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])(
+test.each(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"])(
   "S8: a chunked body is framed anew whatever the method, so that no request can hide in it: %s",
   async (method) => {
     const body = "0\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: x\r\nImpersonate-User: admin\r\n\r\n"
@@ -129,6 +129,7 @@ describe("S9: a target that could be read in two ways is a 400, and the API serv
     ["GET /api/v1/nodes/n%2fproxy", "TargetEncodedSlash"],
     ["GET /api#x", "TargetBadCharacter"],
     ["TRACE /api", "MethodRefused"],
+    ["OPTIONS /api/v1/pods", "MethodRefused"],
   ])("%s", async (line, cause) => {
     const connection = await bench.connect()
     const answer = await connection.ask(request(line, { token: bench.token() }))

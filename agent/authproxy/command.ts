@@ -1,6 +1,7 @@
 import { join } from "node:path"
 import { Command, Options } from "@effect/cli"
 import { Data, Effect, Option } from "effect"
+import { described } from "../../platform/commandLine.ts"
 import { HealthServer } from "../../platform/HealthServer.ts"
 import { levels, logLayer, makeLog } from "../../platform/logs.ts"
 import { version } from "../../platform/version.ts"
@@ -19,30 +20,43 @@ const defaultListen = "0.0.0.0:8443"
 const defaultHealthListen = "0.0.0.0:8081"
 
 const options = {
-  config: Options.text("config").pipe(Options.withDescription("Configuration file, YAML; followed while running.")),
+  config: Options.text("config").pipe(
+    Options.withPseudoName("PATH"),
+    Options.withDescription("Configuration file, YAML; followed while running."),
+  ),
   dir: Options.text("dir").pipe(
+    Options.withPseudoName("PATH"),
     Options.withDescription("Directory made by `init`: serving.crt and serving.key are taken from it."),
     Options.optional,
   ),
   servingCert: Options.text("serving-cert").pipe(
+    Options.withPseudoName("PATH"),
     Options.withDescription("Serving certificate, PEM; followed while running."),
     Options.optional,
   ),
-  servingKey: Options.text("serving-key").pipe(Options.withDescription("Its key, PEM."), Options.optional),
+  servingKey: Options.text("serving-key").pipe(
+    Options.withPseudoName("PATH"),
+    Options.withDescription("Its key, PEM."),
+    Options.optional,
+  ),
   listen: Options.text("listen").pipe(
-    Options.withDescription("HOST:PORT on which agents hand over carriers, inside the cluster."),
+    Options.withPseudoName("HOST:PORT"),
+    Options.withDescription("Where agents hand over carriers, inside the cluster."),
     Options.withDefault(defaultListen),
   ),
   healthListen: Options.text("health-listen").pipe(
-    Options.withDescription("HOST:PORT of /livez, /readyz, /metrics and /status."),
+    Options.withPseudoName("HOST:PORT"),
+    Options.withDescription("Where to serve /livez, /readyz, /metrics and /status."),
     Options.withDefault(defaultHealthListen),
   ),
   drainTimeout: Options.integer("drain-timeout").pipe(
-    Options.withDescription("Seconds that streams may go on after SIGTERM."),
+    Options.withPseudoName("SECONDS"),
+    Options.withDescription("How long streams may go on after SIGTERM."),
     Options.withDefault(defaultDrainSeconds),
   ),
   hold: Options.integer("hold").pipe(
-    Options.withDescription("Seconds that a stream without a carrier is kept (default 330)."),
+    Options.withPseudoName("SECONDS"),
+    Options.withDescription("How long a stream without a carrier is kept (default 330)."),
     Options.optional,
   ),
   logLevel: Options.choice("log-level", levels).pipe(
@@ -90,7 +104,18 @@ export const authProxy = Command.make("auth-proxy", options, (flags) => {
     )
   })
   return program.pipe(Effect.scoped, Effect.provide(logLayer(logging)))
-}).pipe(Command.withDescription("Authenticate callers inside the cluster and impersonate them at the API server."))
+}).pipe(
+  Command.withDescription(
+    described("Authenticate callers inside the cluster and impersonate them at the API server.", {
+      examples: [
+        [
+          "clusterconnect-agent auth-proxy --config /etc/clusterconnect/auth-proxy.yaml --dir /var/lib/clusterconnect",
+          "With the serving certificate that `init` made; docs/auth-proxy.md says what stands in the file.",
+        ],
+      ],
+    }),
+  ),
+)
 
 const address = (flag: string, text: string): Effect.Effect<{ host: string; port: number }, FlagInvalid> => {
   const found = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(text)

@@ -106,3 +106,27 @@ test("a session ends when its longest time is over, and does not look complete",
     expect(await bench.auditOf(path)).toMatchObject({ cut: "session-limit" })
   await bench.reconfigure({})
 })
+
+test("a defect while a changed configuration is built leaves the last good one in force, and the next change is seen", async () => {
+  let defect = false
+  const environment = Object.defineProperty({}, "HTTPS_PROXY", {
+    get: () => {
+      if (defect) throw new Error("a defect of ours")
+      return undefined
+    },
+  })
+  const own = await startBench({}, { environment })
+  try {
+    const { hash } = (await statusOf(own)).configuration
+    defect = true
+    expect(await own.reconfigure({ impersonation: { profile: "ReadOnly" } })).toBe(false)
+    const { configuration } = await statusOf(own)
+    expect(configuration.hash).toBe(hash)
+    expect(configuration.failure).toContain("a defect of ours")
+    defect = false
+    expect(await own.reconfigure({ "authentication.maxSessionSeconds": 60 })).toBe(true)
+    expect((await statusOf(own)).configuration.failure).toBeUndefined()
+  } finally {
+    await own.stop()
+  }
+})

@@ -1,5 +1,6 @@
 import { Command, Options } from "@effect/cli"
 import { Console, Data, Effect, Option } from "effect"
+import { described } from "../../platform/commandLine.ts"
 import { logLayer } from "../../platform/logs.ts"
 import { explanation } from "./explain.ts"
 import { InitInvalid, initialise } from "./initialise.ts"
@@ -9,24 +10,33 @@ import { rbacManifests } from "./rbac.ts"
 class InitFailed extends Data.TaggedError("InitFailed")<{ readonly message: string }> {}
 
 const options = {
-  cluster: Options.text("cluster").pipe(Options.withDescription("Name of the cluster at the relay."), Options.optional),
+  cluster: Options.text("cluster").pipe(
+    Options.withPseudoName("NAME"),
+    Options.withDescription("Name of the cluster at the relay."),
+    Options.optional,
+  ),
   relay: Options.text("relay").pipe(
+    Options.withPseudoName("URL"),
     Options.withDescription("URL of the relay: https://host[:port]."),
     Options.optional,
   ),
   dir: Options.text("dir").pipe(
+    Options.withPseudoName("PATH"),
     Options.withDescription("Directory for keys, certificates and document; made with mode 0700."),
     Options.optional,
   ),
   joinTokenFile: Options.text("join-token-file").pipe(
+    Options.withPseudoName("PATH"),
     Options.withDescription("File with a join token of the relay's administrator; spent after everything is stored."),
     Options.optional,
   ),
   issuer: Options.text("issuer").pipe(
-    Options.withDescription("Identity provider that callers' tokens come from: URL[=AUDIENCE]. Repeatable."),
+    Options.withPseudoName("URL[=AUDIENCE]"),
+    Options.withDescription("Identity provider that callers' tokens come from. Repeatable."),
     Options.repeated,
   ),
   caFile: Options.text("ca-file").pipe(
+    Options.withPseudoName("PATH"),
     Options.withDescription("PEM file of further certificate authorities for the relay. Repeatable."),
     Options.repeated,
   ),
@@ -42,10 +52,12 @@ const options = {
     Options.withDefault("ReadWrite" as const),
   ),
   namespace: Options.text("namespace").pipe(
+    Options.withPseudoName("NAMESPACE"),
     Options.withDescription("With --print-rbac: namespace of the auth proxy."),
     Options.withDefault("clusterconnect"),
   ),
   serviceAccount: Options.text("service-account").pipe(
+    Options.withPseudoName("NAME"),
     Options.withDescription("With --print-rbac: service account of the auth proxy."),
     Options.withDefault("kube-auth-proxy"),
   ),
@@ -72,7 +84,23 @@ export const init = Command.make("init", options, (flags) =>
     })
     yield* (printRbac ? Console.error : Console.log)(explanation(request.dir, done))
   }).pipe(Effect.provide(logLayer({ program: "agent" }))),
-).pipe(Command.withDescription("Make a cluster's keys and document, and register it at the relay."))
+).pipe(
+  Command.withDescription(
+    described("Make a cluster's keys and document, and register it at the relay.", {
+      examples: [
+        [
+          "clusterconnect-agent init --cluster edge-1 --relay https://relay.example.com --dir /var/lib/clusterconnect --join-token-file join.token",
+          "Where there is no operator: once, with a join token.",
+        ],
+        [
+          "clusterconnect-agent init --cluster edge-1 --relay https://relay.example.com --dir /var/lib/clusterconnect",
+          "Without one: says which public key the relay has to list.",
+        ],
+        ["clusterconnect-agent init --print-rbac", "What the auth proxy needs in the cluster, as YAML."],
+      ],
+    }),
+  ),
+)
 
 const required = (flag: string, value: Option.Option<string>) =>
   Option.match(value, {

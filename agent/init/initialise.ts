@@ -1,10 +1,10 @@
 import { readFile } from "node:fs/promises"
 import { Data } from "effect"
-import { proxySettings, type Route, trustedRoots } from "../../platform/outbound.ts"
+import { proxySettings, type Route, requestJson, trustedRoots } from "../../platform/outbound.ts"
 import { type ClusterMaterial, newMaterial } from "../../protocol/material.ts"
 import { clusterNamePattern, defaultClusterAudience, relayUrl } from "../../protocol/names.ts"
+import { type Joined, join } from "../../protocol/relayCalls.ts"
 import { DirectoryRefused, openDirectory } from "./directory.ts"
-import { type Joined, join } from "./join.ts"
 
 /** A flag of `init` that cannot be used. */
 export class InitInvalid extends Data.TaggedError("InitInvalid")<{ readonly flag: string; readonly detail: string }> {
@@ -55,7 +55,10 @@ export const initialise = async (request: InitRequest, env: NodeJS.ProcessEnv, n
   const make = () => newMaterial({ cluster, relayUrl: relay, audiences, rootDays, leafDays, now })
   const { material, created } = await openDirectory(dir, make)
   if (!created) sameAsAsked(material, { dir, cluster, relay, audiences })
-  const joined = token === undefined ? undefined : await join(material, token, route)
+  const joined =
+    token === undefined
+      ? undefined
+      : await join(material, token, (url, asked) => requestJson(url, { ...route, ...asked }))
   return { material, created, joined }
 }
 

@@ -1,32 +1,39 @@
 import { Command, Options } from "@effect/cli"
 import { Effect, Option } from "effect"
+import { described } from "../../platform/commandLine.ts"
 import { HealthServer } from "../../platform/HealthServer.ts"
 import { levels, logLayer, makeLog } from "../../platform/logs.ts"
 import { version } from "../../platform/version.ts"
 import { type SettingsInvalid, tunnelSettings } from "./settings.ts"
 import { openTunnel } from "./Tunnel.ts"
 
-const text = (name: string, description: string) =>
-  Options.text(name).pipe(Options.withDescription(description), Options.optional)
-const texts = (name: string, description: string) =>
-  Options.text(name).pipe(Options.withDescription(description), Options.repeated)
+const text = (name: string, form: string, description: string) =>
+  Options.text(name).pipe(Options.withPseudoName(form), Options.withDescription(description), Options.optional)
+const texts = (name: string, form: string, description: string) =>
+  Options.text(name).pipe(Options.withPseudoName(form), Options.withDescription(description), Options.repeated)
 
 const options = {
-  relay: text("relay", "URL of the relay; without it the cluster document's. CLUSTERCONNECT_RELAY"),
-  cluster: text("cluster", "Name of the cluster; without it the cluster document's. CLUSTERCONNECT_CLUSTER"),
-  dir: text("dir", "Directory made by `init`: session.key and document are taken from it. CLUSTERCONNECT_DIR"),
-  sessionKey: text("session-key", "Session key, PEM (PKCS #8). CLUSTERCONNECT_SESSION_KEY_FILE"),
-  document: text("document", "Cluster document. CLUSTERCONNECT_DOCUMENT_FILE"),
+  relay: text("relay", "URL", "URL of the relay; without it the cluster document's. CLUSTERCONNECT_RELAY"),
+  cluster: text("cluster", "NAME", "Name of the cluster; without it the cluster document's. CLUSTERCONNECT_CLUSTER"),
+  dir: text("dir", "PATH", "Directory made by `init`: session.key and document are taken from it. CLUSTERCONNECT_DIR"),
+  sessionKey: text("session-key", "PATH", "Session key, PEM (PKCS #8). CLUSTERCONNECT_SESSION_KEY_FILE"),
+  document: text("document", "PATH", "Cluster document. CLUSTERCONNECT_DOCUMENT_FILE"),
   authProxy: texts(
     "auth-proxy",
-    "HOST:PORT of ready auth proxies; a name means all its addresses. Repeatable. CLUSTERCONNECT_AUTH_PROXY (commas)",
+    "HOST:PORT",
+    "Ready auth proxies; a name means all its addresses. Repeatable. CLUSTERCONNECT_AUTH_PROXY (commas)",
   ),
   authProxyAll: texts(
     "auth-proxy-all",
-    "HOST:PORT of all auth proxies, terminating ones too; without it those of --auth-proxy. CLUSTERCONNECT_AUTH_PROXY_ALL",
+    "HOST:PORT",
+    "All auth proxies, terminating ones too; without it those of --auth-proxy. CLUSTERCONNECT_AUTH_PROXY_ALL",
   ),
-  caFile: texts("ca-file", "PEM file of further certificate authorities for the relay. CLUSTERCONNECT_CA_FILE"),
-  healthListen: text("health-listen", "HOST:PORT of /livez, /readyz, /metrics, /status. CLUSTERCONNECT_HEALTH_LISTEN"),
+  caFile: texts("ca-file", "PATH", "PEM file of further certificate authorities for the relay. CLUSTERCONNECT_CA_FILE"),
+  healthListen: text(
+    "health-listen",
+    "HOST:PORT",
+    "Where to serve /livez, /readyz, /metrics, /status. CLUSTERCONNECT_HEALTH_LISTEN",
+  ),
   logLevel: Options.choice("log-level", levels).pipe(
     Options.withDescription("Least severe log lines that are written."),
     Options.withDefault("info" as const),
@@ -74,4 +81,15 @@ export const tunnel = Command.make("tunnel", options, (flags) => {
     )
   })
   return program.pipe(Effect.scoped, Effect.provide(logLayer(logging)))
-}).pipe(Command.withDescription("Keep the cluster connected to its relay and carry streams to the auth proxies."))
+}).pipe(
+  Command.withDescription(
+    described("Keep the cluster connected to its relay and carry streams to the auth proxies.", {
+      examples: [
+        [
+          "clusterconnect-agent tunnel --dir /var/lib/clusterconnect --auth-proxy 127.0.0.1:8443",
+          "With what `init` made, and one auth proxy.",
+        ],
+      ],
+    }),
+  ),
+)

@@ -31,6 +31,10 @@ export const ackEveryBytes = 64 * 1024
 /** Silence after which a ping goes out while the stream is in use, and again until the ping counts as missed. */
 export const pingAfterMillis = 2_500
 export const pongWithinMillis = 2_500
+/** ... and this many of the carrier's smallest round trips, because a slow link queues for seconds beside bulk. */
+export const pongRoundTrips = 4
+/** All of that patience; with the ping's 2.5 s still below the 10 s in which a stream has to be heard to get a request. */
+export const longestPongMillis = 6_500
 /** The same for a stream that nobody uses: only so that the server's silence limit never ends a live one. */
 export const idlePingAfterMillis = 60_000
 /** `open` or `resume` unanswered for this long: the carrier is given up. */
@@ -47,7 +51,7 @@ export const goneLingerMillis = { client: 3_000, server: 60_000 } as const
 export const rttProbeMillis = 1_000
 /** Shortest time over which a delivery rate is measured; also at least one RTT. */
 export const windowSampleMillis = 20
-/** A pause this long starts the measurement anew: an idle stream says nothing about the path. */
+/** A pause this long, and of two round trips, starts the measurement anew: an idle stream says nothing about the path. */
 export const windowIdleMillis = 1_000
 /** A window below the first one is left only to paths so slow that it would queue for longer than this. */
 export const queueMillis = 1_000

@@ -2,7 +2,9 @@ import {
   acceptWithinMillis,
   goneLingerMillis,
   idlePingAfterMillis,
+  longestPongMillis,
   pingAfterMillis,
+  pongRoundTrips,
   pongWithinMillis,
 } from "./limits.ts"
 import { keptBytes } from "./sendQueue.ts"
@@ -29,13 +31,19 @@ const pingDue = (state: Live): number => {
   return quiet + (state.busySince === undefined ? idlePingAfterMillis : pingAfterMillis)
 }
 
+/** How long a ping may stay unanswered on this carrier. */
+const pongPatience = (state: Live) =>
+  Number.isFinite(state.minRttMillis)
+    ? Math.min(pongWithinMillis + pongRoundTrips * state.minRttMillis, longestPongMillis)
+    : pongWithinMillis
+
 /** When the client gives up waiting and opens the next carrier beside the present one. */
 const missedDue = (state: Live): number => {
   if (state.role !== "client" || !state.attached || state.dialing) return never
   if (!state.ready) return state.accepted ? state.attachedAt + acceptWithinMillis : never
   const quiet = quietSince(state)
-  if (state.busySince !== undefined) return quiet + pingAfterMillis + pongWithinMillis
-  return state.pingSentAt !== undefined && state.pingSentAt >= quiet ? state.pingSentAt + pongWithinMillis : never
+  if (state.busySince !== undefined) return quiet + pingAfterMillis + pongPatience(state)
+  return state.pingSentAt !== undefined && state.pingSentAt >= quiet ? state.pingSentAt + pongPatience(state) : never
 }
 
 /** By timer or by wall clock, whichever comes first: a laptop that slept has not seen its timers run. */

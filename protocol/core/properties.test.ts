@@ -201,6 +201,8 @@ test(
           else world.cut(world.generation)
           for (const generation of world.links.keys())
             for (const role of ["client", "server"] as const) world.learn(generation, role)
+          // A stream that only its own reader keeps lasts as long as that reader.
+          for (const side of [world.client, world.server]) world.read(side, side.waiting)
           // The hold of the longer side, then its tombstone, then the same for a last resume in between.
           for (let turn = 0; turn < 3; turn += 1) world.pass(2 * holdMillis)
           world.feed(world.client, { type: "dialEnded", reason: "stopped" })

@@ -134,6 +134,9 @@ const offered = (state: Live, event: Event & { type: "offered" }, actions: Actio
   if (illegal !== undefined) return refuse(state, illegal, at, actions)
   state.peerCredit = Math.max(state.peerCredit, event.creditLimit)
   if (!first) continueFrom(state, event.receivedOffset)
+  // The round trip while nothing is queued: what is measured under the stream's own load grows with the window that it sets.
+  state.pingId += 1
+  state.owesPing = true
   if (state.suspendedAt !== undefined) {
     state.suspendedAt = undefined
     actions.push({ type: "resumed" })

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test"
 import type { Frame } from "../frame.ts"
-import { createClient } from "./create.ts"
+import { createClient, createServer } from "./create.ts"
 import { nextDeadline } from "./liveness.ts"
 import { reason } from "./reasons.ts"
 import { holdMillis, World } from "./simulation.ts"
@@ -57,6 +57,26 @@ test("a stream in use pings after 2.5 s of silence and dials beside the carrier 
   const actions = it.feed(5_000, { type: "tick" })
   expect(actions).toContainEqual({ type: "dial", parallel: true })
   expect(types(actions)).toContain("suspended")
+})
+
+test("a slow link's pong has four round trips more, but no stream is doubted later than 9 s after the last frame", () => {
+  for (const [roundTrip, patience] of [
+    [40, 2_660],
+    [1_000, 6_500],
+    [4_000, 6_500],
+  ] as const) {
+    const it = client()
+    it.feed(0, { type: "attached", generation: 1 })
+    it.frame(roundTrip, { type: "accepted", receivedOffset: 0, creditLimit: 65_536, instance: "a:1#n" })
+    it.feed(roundTrip + 2_500, { type: "tick" })
+    expect(it.due()).toBe(roundTrip + 2_500 + patience)
+    // Idle, asked for life by its pool.
+    it.frame(roundTrip + 2_600, { type: "credit", limit: 1 })
+    it.feed(roundTrip + 2_600, { type: "use", inUse: false })
+    it.feed(20_000, { type: "probe" })
+    expect(it.due()).toBe(20_000 + patience)
+    expect(types(it.feed(20_000 + patience, { type: "tick" }))).toContain("dial")
+  }
 })
 
 test("any frame is life: the missed ping is forgotten", () => {
@@ -166,6 +186,25 @@ test("ack, credit and ping go before data in the next slot", () => {
   expect(sent(it.feed(0, { type: "tick" })).slice(0, 4)).toEqual(["ack", "credit", "ping", "data"])
 })
 
+test("a server measures the round trip of each new carrier before its own load is in the way", () => {
+  let state: State = createServer(identity, "a:1#n", 0)
+  const feed = (now: number, event: Record<string, unknown>): readonly Action[] => {
+    const [next, actions] = step(state, { ...event, at: { now, wall: now, spare: 1 << 24, room: 131_072 } } as Event)
+    state = next
+    return actions
+  }
+  for (const [generation, now] of [
+    [1, 0],
+    [2, 5_000],
+  ] as const) {
+    const actions = feed(now, { type: "offered", generation, receivedOffset: 0, creditLimit: 262_144 })
+    expect(sent(actions).slice(0, 2)).toEqual(["accepted", "ping"])
+    const { pingId } = state as Live
+    feed(now + 1_000, { type: "frame", generation, frame: { type: "pong", id: pingId } })
+    expect((state as Live).minRttMillis).toBe(1_000)
+  }
+})
+
 test("credit is renewed only for what the reader took", () => {
   const it = client()
   it.accept()
@@ -175,6 +214,19 @@ test("credit is renewed only for what the reader took", () => {
   expect(it.live.creditGiven).toBe(limit)
   const renewed = it.feed(2, { type: "delivered", bytes: 65_536 })
   expect(renewed).toContainEqual({ type: "send", frame: { type: "credit", limit: limit + 65_536 } })
+})
+
+test("a window is measured although its sender waits for credit for more than a second", () => {
+  const it = client()
+  it.feed(0, { type: "attached", generation: 1 })
+  it.frame(2_000, { type: "accepted", receivedOffset: 0, creditLimit: 65_536, instance: "a:1#n" })
+  let offset = 0
+  for (let now = 4_000; now <= 12_000; now += 2_000)
+    for (let part = 0; part < 2; part += 1, offset += 131_072) {
+      it.frame(now + part * 10, { type: "data", offset, payload: new Uint8Array(131_072) })
+      it.feed(now + part * 10, { type: "delivered", bytes: 131_072 })
+    }
+  expect(it.live.window).toBeGreaterThan(400_000)
 })
 
 test("the window is twice rate times minimum RTT, at most 8 MiB, and below 256 KiB only for a path that would queue for a second", () => {

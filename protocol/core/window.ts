@@ -45,7 +45,9 @@ export const renewCredit = (state: Live, spare: number): void => {
 
 /** Measures the rate at which bytes leave downstream and fits the window: 2 x rate x minimum RTT. */
 export const tuneWindow = (state: Live, at: Moment): void => {
-  const idle = at.now - state.lastDelivery > windowIdleMillis
+  const rtt = Number.isFinite(state.minRttMillis) ? state.minRttMillis : 0
+  // Between two windows a sender waits for the credit's round trip.
+  const idle = at.now - state.lastDelivery > Math.max(windowIdleMillis, 2 * rtt)
   state.lastDelivery = at.now
   if (idle) {
     state.sampleAt = at.now
@@ -59,7 +61,6 @@ export const tuneWindow = (state: Live, at: Moment): void => {
     state.owesPing = true
     state.rttProbeAt = at.now + rttProbeMillis
   }
-  const rtt = Number.isFinite(state.minRttMillis) ? state.minRttMillis : 0
   if (bytes < state.window / 2 || elapsed < Math.max(windowSampleMillis, rtt)) return
   state.sampleAt = at.now
   state.sampleDelivered = state.delivered

@@ -29,6 +29,7 @@ const rig = (answers: (WebSocket | Error)[]) => {
         now += millis
       },
       now: () => now,
+      timeout: () => new AbortController().signal,
     },
   )
   return { dialler, waits, attempts, result: promise }

@@ -31,6 +31,14 @@ export interface DiallerTime {
   /** Resolves after the time or when the signal is aborted. */
   readonly wait: (millis: number, signal: AbortSignal) => Promise<void>
   readonly now: () => number
+  /** Aborts after the time. */
+  readonly timeout: (millis: number) => AbortSignal
+}
+
+const systemTime: DiallerTime = {
+  wait: (millis, signal) => wait(millis, signal),
+  now: () => performance.now(),
+  timeout: (millis) => AbortSignal.timeout(millis),
 }
 
 /** Dials until a carrier opens: at once, then after 0.25 s, doubling to 2 s. One loop at a time; every attempt has its own generation. */
@@ -43,7 +51,7 @@ export class CarrierDialler {
   #running = false
   #missingSince: number | undefined
 
-  constructor(dial: Dial, listener: DiallerListener, time: DiallerTime = { wait, now: () => performance.now() }) {
+  constructor(dial: Dial, listener: DiallerListener, time: DiallerTime = systemTime) {
     this.#dial = dial
     this.#listener = listener
     this.#time = time
@@ -52,7 +60,7 @@ export class CarrierDialler {
   /** One attempt with the next generation; a WebSocket that comes too late is closed. */
   async attempt(instance: string | undefined): Promise<{ socket: WebSocket; generation: number }> {
     const generation = ++this.#generation
-    const signal = AbortSignal.any([this.#stopped.signal, AbortSignal.timeout(attemptMillis)])
+    const signal = AbortSignal.any([this.#stopped.signal, this.#time.timeout(attemptMillis)])
     const dialled = this.#dial({ generation, signal, ...(instance === undefined ? {} : { instance }) })
     const socket = await new Promise<WebSocket>((resolve, reject) => {
       const late = () => {

@@ -84,6 +84,11 @@ export class StreamServer {
     return this.#live
   }
 
+  /** No new stream should come here any more. */
+  get draining(): boolean {
+    return this.#draining
+  }
+
   /** Takes one carrier; its first frame says which stream it is for. */
   attach(socket: WebSocket, origin: CarrierOrigin) {
     const listener: CarrierListener = {

@@ -37,12 +37,14 @@ class FakeConnection implements PooledConnection {
   draining = false
   lastHeardMillis: number
   finalFailure = undefined
+  pathMillis: number | undefined = undefined
   destroyed: string | undefined
   probes = 0
   answersProbes = true
   readonly #clock: HandClock
   #suspended: () => void = () => {}
   #closed: () => void = () => {}
+  #draining: () => void = () => {}
   constructor(clock: HandClock) {
     this.#clock = clock
     this.lastHeardMillis = clock.time
@@ -57,6 +59,9 @@ class FakeConnection implements PooledConnection {
     this.#suspended = listener
     return () => {}
   }
+  onDraining(listener: () => void) {
+    this.#draining = listener
+  }
   onClosed(listener: () => void) {
     this.#closed = listener
   }
@@ -67,6 +72,10 @@ class FakeConnection implements PooledConnection {
   suspend() {
     this.attached = false
     this.#suspended()
+  }
+  drain() {
+    this.draining = true
+    this.#draining()
   }
 }
 
@@ -111,6 +120,18 @@ describe("the pool", () => {
     await settled()
     expect(made.length).toBeLessThanOrEqual(54)
   })
+  test("gives up an idle connection whose auth proxy drains, and keeps another ready; one in use goes on", async () => {
+    const { pool, made } = pooled()
+    const busy = await pool.acquire("attached", never)
+    await settled()
+    const idle = made.find((connection) => connection !== busy)!
+    for (const connection of [busy, idle]) connection.drain()
+    await settled()
+    expect([idle.destroyed, busy.destroyed]).toEqual(["draining", undefined])
+    expect(pool.counts).toMatchObject({ busy: 1, idle: 2, opening: 0 })
+    pool.release(busy)
+    expect(busy.destroyed).toBe("released")
+  })
   test("hands out no connection that is suspended, draining or was silent for 10 s", async () => {
     const { pool, made, clock } = pooled()
     const first = await pool.acquire("attached", never)
@@ -144,6 +165,32 @@ describe("the pool", () => {
     const got = await acquired
     expect(old.has(got)).toBe(false)
     expect([...old].some((connection) => connection.destroyed === "unproven")).toBe(true)
+  })
+  test("waits for the proof of life as long as a slow path takes, but not past the request's time", async () => {
+    const { pool, clock, made } = pooled()
+    pool.release(await pool.acquire("proven", never))
+    await clock.pass(3_000)
+    const pong = Promise.withResolvers<void>()
+    for (const connection of made) {
+      connection.pathMillis = 1_000
+      connection.probe = () => pong.promise
+    }
+    const acquired = pool.acquire("proven", never)
+    await clock.pass(3_900)
+    const slow = made.find((connection) => connection.destroyed !== undefined)
+    expect(slow).toBeUndefined()
+    for (const connection of made) connection.lastHeardMillis = clock.time
+    pong.resolve()
+    expect(made).toContain(await acquired)
+
+    await clock.pass(3_000)
+    for (const connection of made) {
+      connection.pathMillis = 60_000
+      connection.probe = () => new Promise<void>(() => {})
+    }
+    const failed = failureOf(pool.acquire("proven", never))
+    await clock.pass(8_000)
+    expect(await failed).toBeInstanceOf(PathBroken)
   })
   test("gives no connection to a caller who left while it was proven", async () => {
     const { pool, clock, made } = pooled()

@@ -9,6 +9,7 @@ import {
   maxConnections,
   provenLive,
   provenWithinMillis,
+  provingMillis,
   toOpen,
   usable,
 } from "./poolRules.ts"
@@ -16,9 +17,12 @@ import {
 /** What the pool needs of a connection. */
 export interface PooledConnection extends ConnectionView {
   readonly finalFailure: PathFailure | undefined
+  /** The last measured round trip to the auth proxy and back, once there is one. */
+  readonly pathMillis: number | undefined
   probe(): Promise<void>
   setInUse(inUse: boolean): void
   onSuspended(listener: () => void): () => void
+  onDraining(listener: () => void): void
   onClosed(listener: () => void): void
   destroy(why: string): void
 }
@@ -66,6 +70,12 @@ export class ConnectionPool<C extends PooledConnection> {
     }
   }
 
+  /** Whether a connection has a path to the cluster now, or at least one waits for its path to come back; else none is open. */
+  get path(): "attached" | "suspended" | "none" {
+    if (this.#idle.length + this.#busy.size === 0) return "none"
+    return [...this.#idle, ...this.#busy].some(({ attached }) => attached) ? "attached" : "suspended"
+  }
+
   /**
    * A connection that is attached now, for the caller alone until {@link release}. Waits for one at most 8 s.
    * @throws {PathFailure} of the last attempt, or the signal's reason
@@ -77,12 +87,13 @@ export class ConnectionPool<C extends PooledConnection> {
     const deadline = this.#clock.now() + withinMillis
     for (let tries = 0; ; tries += 1) {
       signal.throwIfAborted()
-      if (tries > 0 && this.#clock.now() >= deadline) throw this.#opener.lastFailure ?? this.#noConnection()
-      const connection = this.#take() ?? (await this.#wait(deadline, signal))
+      if (tries > 0 && this.#clock.now() >= deadline) throw this.#opener.lastFailure ?? this.#noConnection(withinMillis)
+      const connection = this.#take() ?? (await this.#wait(deadline, withinMillis, signal))
       if (connection === undefined) continue
       if (need === "attached" || provenLive(connection, this.#clock.now())) return connection
       const asked = this.#clock.now()
-      if (await this.#proven(connection)) {
+      const patience = Math.min(provingMillis(connection), Math.max(deadline - asked, provenWithinMillis))
+      if (await this.#proven(connection, patience)) {
         if (!signal.aborted) return connection
         this.release(connection)
         throw signal.reason
@@ -142,7 +153,7 @@ export class ConnectionPool<C extends PooledConnection> {
   }
 
   /** Undefined when one may have become idle: look again. */
-  #wait(deadline: number, signal: AbortSignal): Promise<undefined> {
+  #wait(deadline: number, withinMillis: number, signal: AbortSignal): Promise<undefined> {
     return new Promise((resolve, reject) => {
       const settle = (body: () => void) => {
         this.#waiters.delete(waiter)
@@ -156,7 +167,9 @@ export class ConnectionPool<C extends PooledConnection> {
       }
       const onAbort = () => settle(() => reject(signal.reason))
       const left = Math.max(deadline - this.#clock.now(), 0)
-      const cancel = this.#clock.after(left, () => waiter.fail(this.#opener.lastFailure ?? this.#noConnection()))
+      const cancel = this.#clock.after(left, () =>
+        waiter.fail(this.#opener.lastFailure ?? this.#noConnection(withinMillis)),
+      )
       signal.addEventListener("abort", onAbort, { once: true })
       this.#waiters.add(waiter)
       this.#replenish()
@@ -170,7 +183,7 @@ export class ConnectionPool<C extends PooledConnection> {
     for (const connection of silent) this.#drop(connection, "silent")
   }
 
-  #noConnection(): PathFailure {
+  #noConnection(withinMillis: number): PathFailure {
     if (this.#busy.size >= maxConnections)
       return new PathBroken({
         hop: "proxy",
@@ -180,13 +193,13 @@ export class ConnectionPool<C extends PooledConnection> {
     return new PathBroken({
       hop: "relay",
       cause: "NoAnswer",
-      detail: `no connection to cluster ${this.#cluster} came about within ${attachWithinMillis / 1000} s`,
+      detail: `no connection to cluster ${this.#cluster} came about within ${Math.ceil(withinMillis / 1000)} s`,
     })
   }
 
-  async #proven(connection: C): Promise<boolean> {
+  async #proven(connection: C, withinMillis: number): Promise<boolean> {
     const answered = Promise.withResolvers<boolean>()
-    const cancel = this.#clock.after(provenWithinMillis, () => answered.resolve(false))
+    const cancel = this.#clock.after(withinMillis, () => answered.resolve(false))
     connection.probe().then(
       () => answered.resolve(true),
       () => answered.resolve(false),
@@ -210,6 +223,8 @@ export class ConnectionPool<C extends PooledConnection> {
       return
     }
     connection.onSuspended(() => this.#leave(connection, "suspended"))
+    // An auth proxy that shuts down waits for the idle ones too.
+    connection.onDraining(() => this.#leave(connection, "draining"))
     connection.onClosed(() => this.#leave(connection, "closed"))
     connection.setInUse(false)
     this.#idle.push(connection)

@@ -27,7 +27,9 @@ export class EndToEndConnection implements ConnectionView {
   readonly socket: tls.TLSSocket
   readonly #stream: ClientStream
   readonly #suspensions = new Set<() => void>()
+  readonly #drains = new Set<() => void>()
   #endReason: string | undefined
+  #pathMillis: number | undefined
 
   private constructor(stream: ClientStream, socket: tls.TLSSocket) {
     this.#stream = stream
@@ -48,12 +50,17 @@ export class EndToEndConnection implements ConnectionView {
     let dialFailure: PathFailure | undefined
     let connection: EndToEndConnection | undefined
     let secured: Promise<tls.TLSSocket> | undefined
+    // A stream waits for its next carrier; whoever opens a connection is told at once why there is none.
+    const broken = Promise.withResolvers<never>()
+    broken.promise.catch(() => {})
+    let opened = false
     const stream = await openStream({
       dial: async (attempt) => {
         try {
           return await options.relay.dial(options.cluster, attempt)
         } catch (error) {
           dialFailure = pathFailureOf(error)
+          if (opened) broken.reject(dialFailure)
           throw carrierRefusal(dialFailure)
         }
       },
@@ -66,6 +73,7 @@ export class EndToEndConnection implements ConnectionView {
       },
       onEvent: (event) => {
         if (event.type === "suspended") connection?.suspended()
+        if (event.type === "drain") connection?.drained()
         options.onEvent?.(event)
       },
     }).catch((error: unknown) => {
@@ -73,7 +81,8 @@ export class EndToEndConnection implements ConnectionView {
     })
     try {
       if (secured === undefined) throw new Error("the stream has no socket")
-      connection = new EndToEndConnection(stream, await secured)
+      opened = true
+      connection = new EndToEndConnection(stream, await Promise.race([secured, broken.promise]))
       return connection
     } catch (error) {
       stream.destroy(reason.socketFailed)
@@ -98,9 +107,16 @@ export class EndToEndConnection implements ConnectionView {
     return this.#endReason === undefined ? undefined : failureOfStreamEnd(this.#endReason)
   }
 
+  /** The last measured round trip to the auth proxy and back, once there is one. */
+  get pathMillis(): number | undefined {
+    return this.#pathMillis
+  }
+
   /** Resolves when the far end answered just now. Rejects when the stream is suspended or ends first. */
-  probe(): Promise<void> {
-    return this.#stream.probe()
+  async probe(): Promise<void> {
+    const asked = performance.now()
+    await this.#stream.probe()
+    this.#pathMillis = performance.now() - asked
   }
 
   setInUse(inUse: boolean): void {
@@ -111,6 +127,11 @@ export class EndToEndConnection implements ConnectionView {
   onSuspended(listener: () => void): () => void {
     this.#suspensions.add(listener)
     return () => this.#suspensions.delete(listener)
+  }
+
+  /** Calls back once the auth proxy wants no new request on it. */
+  onDraining(listener: () => void): void {
+    this.#drains.add(listener)
   }
 
   onClosed(listener: () => void): void {
@@ -125,6 +146,10 @@ export class EndToEndConnection implements ConnectionView {
 
   private suspended(): void {
     for (const listener of [...this.#suspensions]) listener()
+  }
+
+  private drained(): void {
+    for (const listener of [...this.#drains]) listener()
   }
 }
 

@@ -36,6 +36,10 @@ export const usable = (connection: ConnectionView, now: number): boolean =>
 export const provenLive = (connection: ConnectionView, now: number): boolean =>
   now - connection.lastHeardMillis < provenWithinMillis
 
+/** How long such a request waits for the answer that proves life: on a slow link two of its round trips more. */
+export const provingMillis = ({ pathMillis }: { readonly pathMillis: number | undefined }): number =>
+  provenWithinMillis + 2 * (pathMillis ?? 0)
+
 export interface PoolCounts {
   readonly busy: number
   readonly idle: number

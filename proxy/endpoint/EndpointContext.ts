@@ -6,8 +6,8 @@ import type { EndToEndConnection } from "../connections/EndToEndConnection.ts"
 export interface EndpointContext {
   readonly cluster: string
   readonly pool: ConnectionPool<EndToEndConnection>
-  /** The caller's own token for the cluster, as it is now. @throws {NotAuthenticated} */
-  readonly clusterToken: () => string
+  /** The caller's own token for the cluster, as it is now. Rejects with NotAuthenticated. */
+  readonly clusterToken: () => Promise<string>
   readonly log: Log
 }
 

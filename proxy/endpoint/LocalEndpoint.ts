@@ -11,12 +11,15 @@ import { exchange } from "./exchange.ts"
 import { upgrade } from "./upgrade.ts"
 
 export interface EndpointLimits {
-  /** From a connection's beginning to the end of its first head. Whoever has the credential needs milliseconds. */
+  /**
+   * From a connection's beginning to the end of its first head. Whoever has the credential needs milliseconds, and 10 s and more where
+   * 230 clients begin at once on a busy machine; {@link maxSockets} bounds what those hold who have none.
+   */
   readonly firstHeadMillis: number
   /** Local users without the credential can hold only so many connections open, and none for longer than the first head's time. */
   readonly maxSockets: number
 }
-const endpointLimits: EndpointLimits = { firstHeadMillis: 10_000, maxSockets: 1_024 }
+const endpointLimits: EndpointLimits = { firstHeadMillis: 30_000, maxSockets: 1_024 }
 /** Connections between requests; clients keep theirs for 90 s (Go's default transport). */
 const idleMillis = 180_000
 /** The end of the program waits no longer than this for sockets to be gone. */

@@ -11,7 +11,7 @@ export const refuse = (req: IncomingMessage, res: ServerResponse, refusal: Refus
     cut(req, res)
     return
   }
-  const { headers, body } = refusalResponse(refusal)
+  const { headers, body } = refusalResponse(refusal, req.url)
   if (req.complete) {
     res.writeHead(refusal.code, headers).end(body)
     return

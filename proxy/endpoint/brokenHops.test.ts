@@ -1,7 +1,11 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test"
 import type { IncomingMessage } from "node:http"
+import { trustedRoots } from "../../platform/outbound.ts"
 import type { Refusal } from "../../protocol/status.ts"
-import { FarEnd } from "../testing/FarEnd.ts"
+import { WindowBudget } from "../../protocol/stream/WindowBudget.ts"
+import { EndToEndConnection } from "../connections/EndToEndConnection.ts"
+import { RelayClient } from "../relay/RelayClient.ts"
+import { FarEnd, jwt } from "../testing/FarEnd.ts"
 import { answer, NearEnd } from "../testing/NearEnd.ts"
 
 let far: FarEnd
@@ -55,6 +59,26 @@ describe("a path that breaks", () => {
     expect(got.headers["retry-after"]).toBeUndefined()
     far.refuses = undefined
     expect((await near.get("/api")).status).toBe(200)
+  }, 30_000)
+  test("while a connection is being opened, with its stream there and its TLS not, names the hop that broke", async () => {
+    far.serve = () => {}
+    const relayToken = jwt({ aud: far.relayAudience })
+    const { relayUrl, cluster, material } = far
+    const relay = new RelayClient({
+      relay: relayUrl,
+      proxy: {},
+      roots: () => trustedRoots(),
+      relayToken: async () => relayToken,
+    })
+    const budget = new WindowBudget(1024 * 1024)
+    const opening = EndToEndConnection.open({
+      cluster,
+      relay,
+      roots: material.document.roots,
+      budget,
+      onEvent: ({ type }) => type === "attached" && breakPath(noAgent),
+    })
+    expect(await opening.catch((error: unknown) => error)).toMatchObject({ hop: "agent", cause: "NoSession" })
   }, 30_000)
   test("because the relay is gone gives a 503 that names the relay", async () => {
     await far.stop()

@@ -1,6 +1,7 @@
 import http, { type IncomingMessage, type ServerResponse } from "node:http"
 import { holdBody } from "../../platform/tlsListener.ts"
 import { clusterServerName } from "../../protocol/names.ts"
+import { timingHeader, timingValue } from "../../protocol/serverTiming.ts"
 import type { Refusal } from "../../protocol/status.ts"
 import type { EndToEndConnection } from "../connections/EndToEndConnection.ts"
 import { attachWithinMillis } from "../connections/poolRules.ts"
@@ -24,6 +25,7 @@ export const exchange = async (context: EndpointContext, req: IncomingMessage, r
   })
   if (hasBody(req)) holdBody(req)
   const began = performance.now()
+  arrivals.set(req, began)
   try {
     let refusal = await attempt(context, req, res, rules, left.signal, attachWithinMillis)
     // Only what has no effect is sent twice, and only within the time in which an answer is promised.
@@ -39,8 +41,13 @@ export const exchange = async (context: EndpointContext, req: IncomingMessage, r
 
 const refuseLogged = ({ log }: EndpointContext, req: IncomingMessage, res: ServerResponse, refusal: Refusal) => {
   log.debug("request failed", { method: req.method, code: refusal.code, hop: refusal.hop, cause: refusal.cause })
+  if (!res.headersSent) res.setHeader(timingHeader, timingValue({ "cc-proxy": sinceArrival(req) }))
   refuse(req, res, refusal)
 }
+
+/** When a request came. */
+const arrivals = new WeakMap<IncomingMessage, number>()
+const sinceArrival = (req: IncomingMessage) => performance.now() - (arrivals.get(req) ?? performance.now())
 
 /** No answer began; `again` when the same request may be sent once more. */
 interface Unanswered {
@@ -58,7 +65,7 @@ const attempt = async (
 ): Promise<Unanswered | undefined> => {
   const { pool, cluster, clusterToken } = context
   // Before a connection is taken: a missing token is no reason to open one.
-  const token = clusterToken()
+  const token = await clusterToken()
   const connection = await pool.acquire(rules.repeatable ? "attached" : "proven", signal, withinMillis)
   const host = clusterServerName(cluster)
   const { "content-length": length, "transfer-encoding": coding } = req.headers
@@ -111,6 +118,7 @@ const answered = (
       finish(false, { refusal, again: rules.repeatable && !suspended && !hasBody(req) && refusal.code === 503 })
     }
     const onLeft = () => finish(false)
+    const timings = { "cc-proxy": sinceArrival(req), "cc-path": connection.pathMillis }
     const suspension = watchSuspension(connection, () => {
       if (!rules.longRunning) unanswered(true)
     })
@@ -125,7 +133,7 @@ const answered = (
     upstream.on("response", (answer) => {
       headCame = true
       suspension.stop()
-      relayAnswer({ cluster, req, res, upstream, answer }, finish)
+      relayAnswer({ cluster, req, res, upstream, answer, timings }, finish)
     })
     if (signal.aborted) return onLeft()
     sendBody(req, upstream)

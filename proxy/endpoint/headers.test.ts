@@ -105,36 +105,49 @@ test("a request without a body is framed so that nobody waits for one", () => {
   expect(framing("PATCH", undefined, "chunked")).toEqual({ kind: "chunked" })
 })
 
+const timings = { "cc-proxy": 1, "cc-path": 2 }
+const ours = ["Server-Timing", "cc-proxy;dur=1.0, cc-path;dur=2.0"]
+
 describe("response headers", () => {
   test("keep lines separate, the length and our own Retry-After-free honesty: the API server's passes", () => {
     expect(
-      responseHeaders([
-        "Warning",
-        "a",
-        "Warning",
-        "b",
-        "Content-Length",
-        "3",
-        "Retry-After",
-        "1",
-        "Connection",
-        "X-Hop",
-        "X-Hop",
-        "1",
-        "Transfer-Encoding",
-        "chunked",
-        "Keep-Alive",
-        "timeout=5",
-      ]),
-    ).toEqual(["Warning", "a", "Warning", "b", "Content-Length", "3", "Retry-After", "1"])
+      responseHeaders(
+        [
+          "Warning",
+          "a",
+          "Warning",
+          "b",
+          "Content-Length",
+          "3",
+          "Retry-After",
+          "1",
+          "Connection",
+          "X-Hop",
+          "X-Hop",
+          "1",
+          "Transfer-Encoding",
+          "chunked",
+          "Keep-Alive",
+          "timeout=5",
+        ],
+        timings,
+      ),
+    ).toEqual(["Warning", "a", "Warning", "b", "Content-Length", "3", "Retry-After", "1", ...ours])
   })
   test("are not encoded twice, and hold nothing that a header cannot", () => {
-    expect(responseHeaders(["W", Buffer.from("é 你", "utf8").toString("latin1")])).toEqual(["W", "é ?"])
+    expect(responseHeaders(["W", Buffer.from("é 你", "utf8").toString("latin1")], timings)).toEqual([
+      "W",
+      "é ?",
+      ...ours,
+    ])
   })
 })
 
 test("a 101 keeps Connection and Upgrade and has no framing", () => {
   expect(
-    upgradeHeaders(["Connection", "Upgrade", "Upgrade", "SPDY/3.1", "Content-Length", "0", "X-A", "1", "X-A", "2"]),
-  ).toEqual(["Connection", "Upgrade", "Upgrade", "SPDY/3.1", "X-A", "1", "X-A", "2"])
+    upgradeHeaders(
+      ["Connection", "Upgrade", "Upgrade", "SPDY/3.1", "Content-Length", "0", "X-A", "1", "X-A", "2"],
+      timings,
+    ),
+  ).toEqual(["Connection", "Upgrade", "Upgrade", "SPDY/3.1", "X-A", "1", "X-A", "2", ...ours])
 })

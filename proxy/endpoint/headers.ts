@@ -1,3 +1,4 @@
+import { type Timings, timingHeader, timingValue, withoutForeignTimings } from "../../protocol/serverTiming.ts"
 import { bearerProtocolPrefix, connectionOptions } from "./admission.ts"
 
 /** Headers that belong to one connection (RFC 9110 section 7.6.1), and those that this hop writes itself. */
@@ -67,8 +68,8 @@ export const framing = (method: string, length: string | undefined, coding: stri
   return withoutBody.has(method) ? { kind: "none" } : { kind: "length", bytes: "0" }
 }
 
-/** The headers of an answer for the local client, lines kept separate; framing and connection are this hop's own. */
-export const responseHeaders = (rawHeaders: readonly string[]): string[] => {
+/** The headers of an answer for the local client, lines kept separate; framing, connection and our timings are this hop's own. */
+export const responseHeaders = (rawHeaders: readonly string[], timings: Timings): string[] => {
   const dropped = new Set(connectionOptions(rawHeaders))
   const headers: string[] = []
   for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
@@ -77,7 +78,7 @@ export const responseHeaders = (rawHeaders: readonly string[]): string[] => {
     if (ofOneConnection.has(lower) || dropped.has(lower)) continue
     headers.push(name, writable(value))
   }
-  return headers
+  return [...withoutForeignTimings(headers, "auth-proxy"), timingHeader, timingValue(timings)]
 }
 
 /**
@@ -92,9 +93,11 @@ const writable = (value: string): string =>
         .replace(/[^\t\x20-\x7e\x80-\xff]/g, "?")
 
 /** The headers of a 101, whole: Connection and Upgrade are the message here. */
-export const upgradeHeaders = (rawHeaders: readonly string[]): string[] =>
-  rawHeaders.flatMap((name, index) => {
+export const upgradeHeaders = (rawHeaders: readonly string[], timings: Timings): string[] => {
+  const kept = rawHeaders.flatMap((name, index) => {
     const lower = name.toLowerCase()
     if (index % 2 === 1 || ["keep-alive", "content-length", "transfer-encoding", "trailer"].includes(lower)) return []
     return [name, rawHeaders[index + 1] ?? ""]
   })
+  return [...withoutForeignTimings(kept, "auth-proxy"), timingHeader, timingValue(timings)]
+}

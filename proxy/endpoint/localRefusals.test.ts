@@ -90,11 +90,4 @@ describe("the local endpoint refuses", () => {
       "ConnectionNamesIdentity",
     )
   })
-  test("a connection that shows no head within 10 s is not kept", async () => {
-    const socket = near.dial()
-    await new Promise((resolve) => socket.once("secureConnect", resolve))
-    socket.resume()
-    await new Promise((resolve) => socket.once("end", resolve))
-    socket.destroy()
-  }, 20_000)
 })

@@ -1,4 +1,5 @@
 import type { ClientRequest, IncomingMessage, ServerResponse } from "node:http"
+import type { Timings } from "../../protocol/serverTiming.ts"
 import { closeAfter, cut, refuse } from "./answers.ts"
 import { responseHeaders } from "./headers.ts"
 
@@ -8,6 +9,7 @@ export interface Answering {
   readonly res: ServerResponse
   readonly upstream: ClientRequest
   readonly answer: IncomingMessage
+  readonly timings: Timings
 }
 
 /** Whether an answer says by itself where it ends (RFC 9112 section 6.3). The end of a connection would not tell whole from cut. */
@@ -23,7 +25,7 @@ export const saysItsEnd = (method: string, answer: IncomingMessage): boolean =>
  * `finish(true)` when all of it has come and the connection may carry the next request.
  */
 export const relayAnswer = (
-  { cluster, req, res, upstream, answer }: Answering,
+  { cluster, req, res, upstream, answer, timings }: Answering,
   finish: (whole: boolean) => void,
 ): void => {
   if (!saysItsEnd(req.method ?? "GET", answer)) {
@@ -65,7 +67,7 @@ export const relayAnswer = (
     else settle()
   })
   res.sendDate = false
-  res.writeHead(answer.statusCode ?? 502, answer.statusMessage ?? "", responseHeaders(answer.rawHeaders))
+  res.writeHead(answer.statusCode ?? 502, answer.statusMessage ?? "", responseHeaders(answer.rawHeaders, timings))
   res.flushHeaders()
   answer.pipe(res, { end: false })
 }

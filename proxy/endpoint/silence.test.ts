@@ -7,7 +7,7 @@ let far: FarEnd
 let near: NearEnd
 beforeEach(async () => {
   far = await FarEnd.start()
-  near = await NearEnd.start(far, { limits: { firstHeadMillis: 300, maxSockets: 8 } })
+  near = await NearEnd.start(far, { limits: { firstHeadMillis: 3_000, maxSockets: 8 } })
 })
 afterEach(async () => {
   await near.stop()

@@ -1,6 +1,7 @@
 import http, { type IncomingMessage } from "node:http"
 import type { Duplex } from "node:stream"
 import { clusterServerName } from "../../protocol/names.ts"
+import type { Timings } from "../../protocol/serverTiming.ts"
 import type { Refusal } from "../../protocol/status.ts"
 import type { EndToEndConnection } from "../connections/EndToEndConnection.ts"
 import { pathFailureOf, refusalOf } from "../failures.ts"
@@ -23,6 +24,7 @@ export const upgrade = async (
   ahead: Buffer,
 ): Promise<void> => {
   const left = new AbortController()
+  const began = performance.now()
   socket.on("error", () => socket.destroy())
   socket.once("close", () => left.abort(new Error("the client has left")))
   try {
@@ -33,10 +35,11 @@ export const upgrade = async (
         cause: "UpgradeWithBody",
         message: "a request for an upgrade has no body",
       })
-    const token = context.clusterToken()
+    const token = await context.clusterToken()
     const connection = await context.pool.acquire("proven", left.signal)
     try {
-      await upgraded(context, connection, token, { req, socket, ahead })
+      const timings = { "cc-proxy": performance.now() - began, "cc-path": connection.pathMillis }
+      await upgraded(context, connection, token, { req, socket, ahead, timings })
     } finally {
       // One connection serves one upgrade, whatever came of it.
       context.pool.discard(connection, "upgrade-ended")
@@ -51,13 +54,14 @@ interface Asking {
   readonly req: IncomingMessage
   readonly socket: Duplex
   readonly ahead: Buffer
+  readonly timings: Timings
 }
 
 const upgraded = (
   { cluster, log }: EndpointContext,
   connection: EndToEndConnection,
   token: string,
-  { req, socket, ahead }: Asking,
+  { req, socket, ahead, timings }: Asking,
 ): Promise<void> =>
   new Promise((resolve) => {
     const host = clusterServerName(cluster)
@@ -98,7 +102,7 @@ const upgraded = (
         })
       answeredAlready = true
       socket.off("close", done)
-      socket.write(head101(answer.rawHeaders), "latin1")
+      socket.write(head101(answer.rawHeaders, timings), "latin1")
       if (farAhead.length > 0) socket.write(farAhead)
       if (ahead.length > 0) far.write(ahead)
       joinSockets(socket, far, resolve)
@@ -112,19 +116,19 @@ const upgraded = (
           message: `the auth proxy of cluster ${cluster} gave an answer that does not say where it ends`,
         })
       answeredAlready = true
-      passOn(req, socket, answer, done)
+      passOn({ req, socket, timings }, answer, done)
     })
     upstream.end()
   })
 
-const head101 = (rawHeaders: readonly string[]): string => {
-  const headers = upgradeHeaders(rawHeaders)
+const head101 = (rawHeaders: readonly string[], timings: Timings): string => {
+  const headers = upgradeHeaders(rawHeaders, timings)
   const lines = headers.flatMap((name, index) => (index % 2 === 0 ? [`${name}: ${headers[index + 1]}\r\n`] : []))
   return `HTTP/1.1 101 Switching Protocols\r\n${lines.join("")}\r\n`
 }
 
 /** The far end's refusal of an upgrade, as it is. A cut one is cut. */
-const passOn = (req: IncomingMessage, socket: Duplex, answer: IncomingMessage, finish: () => void): void => {
+const passOn = ({ req, socket, timings }: Omit<Asking, "ahead">, answer: IncomingMessage, finish: () => void): void => {
   const res = answerUpgrade(req, socket)
   const broken = () => {
     if (res.writableEnded) return
@@ -138,7 +142,7 @@ const passOn = (req: IncomingMessage, socket: Duplex, answer: IncomingMessage, f
     finish()
   })
   res.writeHead(answer.statusCode ?? 502, answer.statusMessage ?? "", [
-    ...responseHeaders(answer.rawHeaders),
+    ...responseHeaders(answer.rawHeaders, timings),
     ...(answer.headers["transfer-encoding"] === undefined ? [] : ["Transfer-Encoding", "chunked"]),
     "Connection",
     "close",

@@ -93,7 +93,7 @@ describe("a kubeconfig file", () => {
       expect(statSync(path).mode & 0o777).toBe(0o600)
     }
     for (const name of readdirSync(directory)) expect(statSync(join(directory, name)).mode & 0o077).toBe(0)
-  }, 60_000)
+  }, 300_000)
 })
 
 /** The credential and the port, at opposite ends of the file, were written together. */

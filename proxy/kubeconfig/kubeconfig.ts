@@ -1,31 +1,62 @@
 import { stringify } from "yaml"
+import { execApiVersion } from "../plugin/execInfo.ts"
 
-export interface KubeconfigEntry {
+/** A program, with its arguments, that kubectl runs to get a session credential. */
+export interface Plugin {
+  readonly command: string
+  readonly args: readonly string[]
+}
+
+export interface KubeconfigEntry<Credential extends string | Plugin = string | Plugin> {
   /** Name of cluster, context and user. */
   readonly name: string
   readonly port: number
   readonly authorityPem: string
-  /** The session credential of the local endpoint; worthless anywhere else. Never the caller's token. */
-  readonly credential: string
+  /** The session credential of the local endpoint, worthless anywhere else, or what gives it. Never the caller's token. */
+  readonly credential: Credential
 }
 
+/** The three parts of clientcmd v1 that one entry consists of. */
+export const partsOf = ({ name, port, authorityPem, credential }: KubeconfigEntry) => ({
+  clusters: {
+    name,
+    cluster: {
+      server: `https://127.0.0.1:${port}`,
+      "certificate-authority-data": Buffer.from(authorityPem, "utf8").toString("base64"),
+    },
+  },
+  users: { name, user: userOf(credential) },
+  contexts: { name, context: { cluster: name, user: name } },
+})
+
+const userOf = (credential: string | Plugin) =>
+  typeof credential === "string"
+    ? { token: credential }
+    : {
+        exec: {
+          apiVersion: execApiVersion,
+          command: credential.command,
+          args: credential.args,
+          installHint:
+            "Install clusterconnect again, or remove this entry: it was written by `clusterconnect kubeconfig`.",
+          interactiveMode: "Never",
+          provideClusterInfo: true,
+        },
+      }
+
 /** A kubeconfig (clientcmd v1) with one context per entry; the first is current. */
-export const kubeconfig = (entries: readonly KubeconfigEntry[]): string =>
-  stringify(
+export const kubeconfig = (entries: readonly KubeconfigEntry[]): string => {
+  const parts = entries.map(partsOf)
+  return stringify(
     {
       apiVersion: "v1",
       kind: "Config",
       "current-context": entries[0]?.name ?? "",
       preferences: {},
-      clusters: entries.map(({ name, port, authorityPem }) => ({
-        name,
-        cluster: {
-          server: `https://127.0.0.1:${port}`,
-          "certificate-authority-data": Buffer.from(authorityPem, "utf8").toString("base64"),
-        },
-      })),
-      users: entries.map(({ name, credential }) => ({ name, user: { token: credential } })),
-      contexts: entries.map(({ name }) => ({ name, context: { cluster: name, user: name } })),
+      clusters: parts.map(({ clusters }) => clusters),
+      users: parts.map(({ users }) => users),
+      contexts: parts.map(({ contexts }) => contexts),
     },
     { lineWidth: 0 },
   )
+}

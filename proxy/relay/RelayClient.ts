@@ -14,8 +14,8 @@ export interface RelayRoute {
   readonly relay: string
   readonly proxy: ProxySettings
   readonly roots: () => TrustedRoots
-  /** A token that may go to the relay, now. @throws {NotAuthenticated} */
-  readonly relayToken: () => string
+  /** A token that may go to the relay, now. Rejects with NotAuthenticated. */
+  readonly relayToken: () => Promise<string>
 }
 
 /** The relay, as this client uses it. Whatever it says is only ever data of a fixed shape. */
@@ -33,7 +33,7 @@ export class RelayClient {
   /** @throws {PathFailure} */
   async connectionInformation(cluster: string, signal?: AbortSignal): Promise<ConnectionInformation> {
     const { relay, proxy, roots, relayToken } = this.#route
-    const headers = { authorization: `Bearer ${relayToken()}` }
+    const headers = { authorization: `Bearer ${await relayToken()}` }
     const answer = await requestJson(new URL(path.cluster(cluster), relay), {
       headers,
       proxy,
@@ -60,7 +60,7 @@ export class RelayClient {
       return await connectWebSocket(url, {
         protocols: [streamProtocol],
         headers: {
-          authorization: `Bearer ${relayToken()}`,
+          authorization: `Bearer ${await relayToken()}`,
           ...(attempt.instance === undefined ? {} : { [instanceHeader]: attempt.instance }),
         },
         handshakeTimeoutMillis: callMillis,

@@ -1,18 +1,21 @@
 import { BodyTooLarge, OutboundInvalid, RedirectRefused, Unreachable, UpgradeRefused } from "../../platform/outbound.ts"
 import { type Hop, refusalFrom } from "../../protocol/status.ts"
 import { isPathFailure, NotAuthenticated, PathBroken, type PathFailure, RefusedByPolicy } from "../failures.ts"
+import { printable } from "../printable.ts"
 
 /** What a relay's own words may be: hops beyond it never answer an upgrade or a question about a cluster as somebody else. */
 const knownHops: readonly string[] = ["relay", "agent", "auth-proxy", "identity-provider"]
 /** A refusal's text is shown to a person; a hostile or broken relay must not fill a terminal. */
 const maxMessageCharacters = 1_000
+/** Ours are single words. */
+const maxCauseCharacters = 64
 
 /** An HTTP answer of the relay's that is no success, as a failure that names the hop and what the user can do. */
 export const failureFromAnswer = (relay: string, status: number, body: string): PathFailure => {
   const refusal = refusalFrom(status, body)
   const hop: Hop = refusal !== undefined && knownHops.includes(refusal.hop) ? refusal.hop : "relay"
-  const cause = refusal?.cause ?? `Status${status}`
-  const said = refusal === undefined ? `${relay} answered ${status}` : printable(refusal.message)
+  const cause = printable(refusal?.cause ?? `Status${status}`, maxCauseCharacters)
+  const said = refusal === undefined ? `${relay} answered ${status}` : printable(refusal.message, maxMessageCharacters)
   // A captive portal or a load balancer judges nobody: what is no relay's answer ends no session.
   if (refusal === undefined)
     return new PathBroken({
@@ -69,6 +72,3 @@ const remedy = ({ stage, code }: Unreachable): string => {
       return "Something answered that does not speak HTTP as expected, or stopped answering"
   }
 }
-
-/** Neither control and formatting characters (they move a cursor or turn the text around) nor line separators. */
-const printable = (text: string) => text.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, " ").slice(0, maxMessageCharacters)

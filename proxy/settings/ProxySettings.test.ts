@@ -14,8 +14,11 @@ const none: ProxyFlags = {
   port: undefined,
   file: undefined,
   kubeContext: undefined,
+  merge: false,
+  overwriteExisting: false,
   pin: undefined,
   acceptNewPin: false,
+  hold: undefined,
   caFile: undefined,
 }
 const settings = (flags: Partial<ProxyFlags> = {}, environment: Environment = {}) =>
@@ -46,7 +49,7 @@ describe("settings of proxy", () => {
     for (const relay of ["http://127.0.0.1:8080", "http://[::1]:8080", "http://localhost:8080"])
       expect(detail({ relay })).toBe("accepted")
   })
-  test("come from the environment where a flag is absent; an empty variable is absent too", () => {
+  test("come from the environment where a flag is absent; an empty variable is absent too", async () => {
     const environment = {
       CLUSTERCONNECT_RELAY: "https://r.example",
       CLUSTERCONNECT_TOKEN: "T",
@@ -56,22 +59,29 @@ describe("settings of proxy", () => {
     }
     const got = settings({ relay: undefined, tokenFile: undefined, relayTokenFile: undefined }, environment)
     expect(got.relay).toBe("https://r.example")
-    expect(got.relayToken.current()).toBe("R")
-    expect(got.clusters[0]?.token.current()).toBe("T")
+    expect(await got.relayToken.current()).toBe("R")
+    expect(await got.clusters[0]?.token.current()).toBe("T")
     expect(got.clusters[0]?.pin).toBe(pin as never)
     expect(settings({ pin: `sha256:${"b".repeat(64)}` }, environment).clusters[0]?.pin).toBe(`sha256:${"b".repeat(64)}`)
   })
-  test("give every one of several clusters its own token and pin", () => {
+  test("give every one of several clusters its own token and pin", async () => {
     const got = settings({ clusters: ["a", "b"], tokenFile: undefined, token: "a=1,b=2", pin: `b=${pin}` })
-    expect(got.clusters.map(({ cluster, token, pin }) => [cluster, token.current(), pin])).toEqual([
+    expect(
+      await Promise.all(got.clusters.map(async ({ cluster, token, pin }) => [cluster, await token.current(), pin])),
+    ).toEqual([
       ["a", "1", undefined],
       ["b", "2", pin as never],
     ])
   })
-  test("use the cluster's token for the relay only with --single-audience", () => {
+  test("use the cluster's token for the relay only with --single-audience", async () => {
     const one = { tokenFile: undefined, token: "T", relayTokenFile: undefined }
     expect(detail(one)).toContain("--relay-token-file")
-    expect(settings({ ...one, singleAudience: true }).relayToken.current()).toBe("T")
+    expect(await settings({ ...one, singleAudience: true }).relayToken.current()).toBe("T")
+  })
+  test("keep a session without a path for 300 s, or for less where --hold says so", () => {
+    expect(settings().holdMillis).toBe(300_000)
+    expect(settings({ hold: 20 }).holdMillis).toBe(20_000)
+    for (const hold of [0, -1, 301]) expect(detail({ hold })).toContain("--hold")
   })
   const wrong: readonly (readonly [string, Partial<ProxyFlags>, string])[] = [
     ["no relay", { relay: undefined }, "--relay"],
@@ -82,7 +92,6 @@ describe("settings of proxy", () => {
     ["a token for one of two clusters", { clusters: ["a", "b"], tokenFile: "a=/t" }, "no token for cluster b"],
     ["a cluster twice", { clusters: ["a", "a"] }, "twice"],
     ["an impossible cluster name", { clusters: ["A_b"] }, "cluster name"],
-    ["an unknown flag", { clusters: ["--frob"] }, "unknown flag --frob"],
     ["a pin that is none", { pin: "sha256:12" }, "64 hexadecimal"],
     ["a context name for several clusters", { clusters: ["a", "b"], kubeContext: "x" }, "--kube-context"],
     ["an audience for several clusters", { clusters: ["a", "b"], audience: "x" }, "--audience"],

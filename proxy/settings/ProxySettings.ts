@@ -1,8 +1,14 @@
+import { proxyHoldMillis } from "../../protocol/core/limits.ts"
 import { isPin, type Pin } from "../../protocol/keys.ts"
-import { clusterNamePattern, defaultRelayAudience, relayUrl } from "../../protocol/names.ts"
+import { defaultClusterAudience, defaultRelayAudience } from "../../protocol/names.ts"
 import { UsageWrong } from "../failures.ts"
-import { fixedToken, type TokenSource, tokenFile } from "../tokens/TokenSource.ts"
+import type { Profile } from "../profiles/Profile.ts"
+import { IssuedClusterToken } from "../tokens/IssuedClusterToken.ts"
+import { type Issuing, issuedRelayToken } from "../tokens/Issuing.ts"
+import { type ClusterTokenSource, fixedToken, readOnce, type TokenSource, tokenFile } from "../tokens/TokenSource.ts"
+import { checkedClusterName } from "./checkedClusterName.ts"
 import { clusterValues } from "./clusterValues.ts"
+import { normalisedRelay } from "./normalisedRelay.ts"
 
 /** The flags of `proxy` as given; undefined where a flag is absent. */
 export interface ProxyFlags {
@@ -17,14 +23,20 @@ export interface ProxyFlags {
   readonly port: number | undefined
   readonly file: string | undefined
   readonly kubeContext: string | undefined
+  readonly merge: boolean
+  readonly overwriteExisting: boolean
   readonly pin: string | undefined
   readonly acceptNewPin: boolean
+  /** Seconds. */
+  readonly hold: number | undefined
   readonly caFile: string | undefined
 }
 
 export interface ClusterSettings {
   readonly cluster: string
-  readonly token: TokenSource
+  readonly token: ClusterTokenSource
+  /** What the user says the cluster's audience is. */
+  readonly audience: string | undefined
   readonly pin: Pin | undefined
 }
 
@@ -33,25 +45,38 @@ export interface ProxySettings {
   readonly relay: string
   readonly relayToken: TokenSource
   readonly relayAudience: string
-  /** What the user says the cluster's audience is. */
-  readonly audience: string | undefined
   readonly singleAudience: boolean
   readonly clusters: readonly ClusterSettings[]
   readonly port: number | undefined
   /** A path, `-` for stdout, or undefined for a file of our own. */
   readonly file: string | undefined
   readonly kubeContext: string | undefined
+  /** Into the kubeconfig that kubectl uses, or into `file`, beside what is there. */
+  readonly merge: boolean
+  readonly overwriteExisting: boolean
   readonly acceptNewPin: boolean
+  /** How long a stream without a carrier is kept. */
+  readonly holdMillis: number
   readonly caFile: string | undefined
 }
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
+/** What the chosen profile and the surroundings add to flags and variables (chooseOrigin.ts). */
+export interface Origin {
+  readonly profile?: Profile | undefined
+  /** Fetches the tokens that were not given. */
+  readonly issuing?: Issuing | undefined
+  /** What another process has read, by the path (or `-`) that it was named by, because it can be read only there and once. */
+  readonly tokensRead?: Readonly<Record<string, string>> | undefined
+}
+
 /**
- * Flags and environment, a flag before its variable, as settings.
+ * Flags, environment and profile as settings: a flag before its variable, both before the profile, and a token that is given before
+ * one that would be fetched.
  * @throws {UsageWrong} naming the flag and what it takes
  */
-export const proxySettings = (flags: ProxyFlags, environment: Environment): ProxySettings => {
+export const proxySettings = (flags: ProxyFlags, environment: Environment, origin: Origin = {}): ProxySettings => {
   const clusters = distinctClusters(flags.clusters)
   const variable = (name: string) => environment[name] || undefined
   const several = clusters.length > 1
@@ -61,72 +86,89 @@ export const proxySettings = (flags: ProxyFlags, environment: Environment): Prox
     throw new UsageWrong({ detail: "--audience is one cluster's audience: give it with one cluster" })
   if (flags.token !== undefined && flags.tokenFile !== undefined)
     throw new UsageWrong({ detail: "--token and --token-file exclude each other" })
-  const relay = normalisedRelay(flags.relay ?? variable("CLUSTERCONNECT_RELAY"))
+  if (flags.merge && flags.file === "-")
+    throw new UsageWrong({ detail: "--merge writes into a file: give --file PATH, or leave it out" })
+  if (flags.overwriteExisting && !flags.merge)
+    throw new UsageWrong({ detail: "--overwrite-existing is about --merge: give both" })
+  const { profile } = origin
+  const relay = normalisedRelay(flags.relay ?? variable("CLUSTERCONNECT_RELAY") ?? profile?.relay)
   const port = flags.port
   if (port !== undefined && !(port >= 1 && port <= 65_535 - clusters.length + 1))
     throw new UsageWrong({ detail: `--port ${port}: expected a port between 1 and 65535 for each cluster` })
-  const tokens = clusterTokens(flags, variable, clusters)
   const pins = clusterValues("--pin or CLUSTERCONNECT_PIN", flags.pin ?? variable("CLUSTERCONNECT_PIN"), clusters)
+  const relayAudience = flags.relayAudience ?? profile?.relayAudience ?? defaultRelayAudience(relay)
+  const singleAudience = flags.singleAudience || profile?.singleAudience === true
+  const audienceOf = (cluster: string) =>
+    flags.audience ?? profile?.clusters?.[cluster]?.audience ?? (singleAudience ? profile?.relayAudience : undefined)
+  const given = clusterTokens(flags, variable, clusters, origin.tokensRead)
+  const { issuing } = origin
+  const clusterToken = (cluster: string): ClusterTokenSource =>
+    given.get(cluster) ??
+    (issuing === undefined
+      ? missingToken(cluster, several)
+      : new IssuedClusterToken({
+          issuing,
+          cluster,
+          audience: audienceOf(cluster),
+          defaultAudience: defaultClusterAudience(relay, cluster),
+          relayAudience,
+          singleAudience,
+        }))
+  const settings = clusters.map((cluster) => ({
+    cluster,
+    token: clusterToken(cluster),
+    audience: audienceOf(cluster),
+    pin: checkedPin(pins.get(cluster)) ?? (profile?.clusters?.[cluster]?.pin as Pin | undefined),
+  }))
   return {
     relay,
-    relayToken: relayToken(flags, variable, clusters, tokens),
-    relayAudience: flags.relayAudience ?? defaultRelayAudience(relay),
-    audience: flags.audience,
-    singleAudience: flags.singleAudience,
-    clusters: clusters.map((cluster) => ({
-      cluster,
-      token: tokens.get(cluster) ?? missingToken(cluster, several),
-      pin: checkedPin(pins.get(cluster)),
-    })),
+    relayToken:
+      givenRelayToken(flags, variable, origin.tokensRead) ??
+      (singleAudience ? settings[0]?.token : undefined) ??
+      (issuing === undefined ? missingRelayToken() : issuedRelayToken(issuing, relayAudience)),
+    relayAudience,
+    singleAudience,
+    clusters: settings,
     port,
     file: flags.file,
     kubeContext: flags.kubeContext,
+    merge: flags.merge,
+    overwriteExisting: flags.overwriteExisting,
     acceptNewPin: flags.acceptNewPin,
-    caFile: flags.caFile,
+    holdMillis: holdMillis(flags.hold),
+    caFile: flags.caFile ?? profile?.caFile,
   }
 }
 
 type Variable = (name: string) => string | undefined
 
 const distinctClusters = (names: readonly string[]) => {
-  for (const name of names) {
-    if (name.startsWith("-"))
-      throw new UsageWrong({ detail: `unknown flag ${name}: see \`clusterconnect proxy --help\`` })
-    if (!clusterNamePattern.test(name))
-      throw new UsageWrong({
-        detail: `cluster name ${JSON.stringify(name)}: expected at most 40 of a-z, 0-9 and -, beginning and ending with a letter or digit`,
-      })
-  }
+  for (const name of names) checkedClusterName(name)
   if (new Set(names).size !== names.length) throw new UsageWrong({ detail: "a cluster is named twice" })
   return names
 }
 
-/** Hosts that no packet leaves this machine for, as URL writes them. */
-const thisMachine = /^(127\.\d+\.\d+\.\d+|\[::1\]|localhost)$/
-
-const normalisedRelay = (text: string | undefined) => {
-  if (text === undefined)
-    throw new UsageWrong({ detail: "which relay? Give --relay https://HOST or set CLUSTERCONNECT_RELAY" })
-  const wrong = (why: string) => new UsageWrong({ detail: `--relay or CLUSTERCONNECT_RELAY: ${why}` })
-  let relay: URL
-  try {
-    relay = new URL(relayUrl(text))
-  } catch {
-    throw wrong("expected https://HOST[:PORT] and nothing more")
-  }
-  if (relay.protocol === "http:" && !thisMachine.test(relay.hostname))
-    throw wrong("expected https://HOST[:PORT]: your token would cross the network in plain text")
-  return relay.origin
+/** The auth proxy keeps a stream 30 s longer than the longest time here: what a flag could add, it would not have any more. */
+const holdMillis = (seconds: number | undefined): number => {
+  const longest = proxyHoldMillis / 1000
+  if (seconds === undefined) return proxyHoldMillis
+  if (seconds >= 1 && seconds <= longest) return seconds * 1000
+  throw new UsageWrong({ detail: `--hold ${seconds}: expected 1 to ${longest} seconds; it may only shorten the time` })
 }
 
-const clusterTokens = (flags: ProxyFlags, variable: Variable, clusters: readonly string[]) => {
+const clusterTokens = (
+  flags: ProxyFlags,
+  variable: Variable,
+  clusters: readonly string[],
+  read: Origin["tokensRead"],
+) => {
   const sources = (
     name: string,
     values: string | undefined,
     source: (value: string) => TokenSource,
   ): ReadonlyMap<string, TokenSource> =>
     new Map([...clusterValues(name, values, clusters)].map(([cluster, value]) => [cluster, source(value)]))
-  const file = (name: string) => (path: string) => tokenFile(path, "auth-proxy", `${name} ${path}`)
+  const file = (name: string) => (path: string) => fileOrInput(path, "auth-proxy", name, read)
   const fixed = (name: string) => (token: string) => fixedToken(token, name)
   if (flags.token !== undefined) return sources("--token", flags.token, fixed("--token"))
   if (flags.tokenFile !== undefined) return sources("--token-file", flags.tokenFile, file("--token-file"))
@@ -138,28 +180,45 @@ const clusterTokens = (flags: ProxyFlags, variable: Variable, clusters: readonly
 const missingToken = (cluster: string, several: boolean): never => {
   const form = several ? ` in the form ${cluster}=VALUE` : ""
   throw new UsageWrong({
-    detail: `no token for cluster ${cluster}: give --token-file PATH, or set CLUSTERCONNECT_TOKEN_FILE or CLUSTERCONNECT_TOKEN${form}`,
+    detail: `no token for cluster ${cluster}: log in (clusterconnect login), give --token-file PATH, or set CLUSTERCONNECT_TOKEN_FILE or CLUSTERCONNECT_TOKEN${form}`,
   })
 }
 
-const relayToken = (
+const givenRelayToken = (
   flags: ProxyFlags,
   variable: Variable,
-  clusters: readonly string[],
-  tokens: ReadonlyMap<string, TokenSource>,
-): TokenSource => {
-  const file = (path: string, name: string) => tokenFile(path, "relay", `${name} ${path}`)
-  if (flags.relayTokenFile !== undefined) return file(flags.relayTokenFile, "--relay-token-file")
+  read: Origin["tokensRead"],
+): TokenSource | undefined => {
+  const file = (path: string, name: string) => fileOrInput(path, "relay", name, read)
+  if (flags.relayTokenFile !== undefined) {
+    if (flags.relayTokenFile === "-" && flags.tokenFile?.split(",").some((one) => /^([^=]*=)?-$/.test(one)))
+      throw new UsageWrong({ detail: "--token-file - and --relay-token-file -: standard input holds one token" })
+    return file(flags.relayTokenFile, "--relay-token-file")
+  }
   const token = variable("CLUSTERCONNECT_RELAY_TOKEN")
   if (token !== undefined) return fixedToken(token, "CLUSTERCONNECT_RELAY_TOKEN")
   const path = variable("CLUSTERCONNECT_RELAY_TOKEN_FILE")
-  if (path !== undefined) return file(path, "CLUSTERCONNECT_RELAY_TOKEN_FILE")
-  const same = flags.singleAudience ? tokens.get(clusters[0] ?? "") : undefined
-  if (same !== undefined) return same
+  return path === undefined ? undefined : file(path, "CLUSTERCONNECT_RELAY_TOKEN_FILE")
+}
+
+const missingRelayToken = (): never => {
   throw new UsageWrong({
     detail:
-      "no token for the relay: give --relay-token-file PATH or set CLUSTERCONNECT_RELAY_TOKEN[_FILE]. With --single-audience the cluster's token is sent to the relay too, which can then act as you",
+      "no token for the relay: log in (clusterconnect login), give --relay-token-file PATH or set CLUSTERCONNECT_RELAY_TOKEN[_FILE]. With --single-audience the cluster's token is sent to the relay too, which can then act as you",
   })
+}
+
+/** `-` is standard input. */
+const fileOrInput = (
+  path: string,
+  hop: "relay" | "auth-proxy",
+  name: string,
+  read: Origin["tokensRead"] = {},
+): TokenSource => {
+  const described = `${name} ${path}`
+  const known = Object.hasOwn(read, path) ? read[path] : undefined
+  if (known !== undefined) return readOnce(hop, described, () => known)
+  return path === "-" ? readOnce(hop, described) : tokenFile(path, hop, described)
 }
 
 const checkedPin = (text: string | undefined): Pin | undefined => {

@@ -13,6 +13,7 @@ export const clusterValues = (
   clusters: readonly string[],
 ): ReadonlyMap<string, string> => {
   const values = new Map<string, string>()
+  if (clusters.length === 0) return values
   for (const part of (text ?? "").split(",").map((one) => one.trim())) {
     if (part === "") continue
     const equals = part.indexOf("=")

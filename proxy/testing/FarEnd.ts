@@ -37,8 +37,13 @@ export class FarEnd {
   /** What the API server behind the auth proxy does. */
   handle: Handle = (req, res) => res.end(JSON.stringify({ target: req.url, headers: req.rawHeaders }))
   handleUpgrade: HandleUpgrade = (_req, socket) => socket.destroy()
+  /** What the auth proxy does with a stream that it has accepted: end-to-end TLS. */
+  serve = (stream: ServerStream): void => void this.#tls.emit("connection", stream.socket)
   /** What the relay says instead of serving. */
   refuses: ((req: IncomingMessage) => Refusal | undefined) | undefined
+  agentSessions = 1
+  /** How far the relay's clock is off. */
+  clockShiftMillis = 0
   readonly relayCalls: { readonly method: string; readonly target: string; readonly authorization: string }[] = []
   readonly requests: { readonly method: string; readonly target: string; readonly rawHeaders: readonly string[] }[] = []
   readonly carriers = new Set<WebSocket>()
@@ -75,7 +80,7 @@ export class FarEnd {
       limits: { perCaller: 256, total: 2_000 },
       onStream: (stream) => {
         this.serverStreams.push(stream)
-        this.#tls.emit("connection", stream.socket)
+        this.serve(stream)
       },
     })
     relay.on("connection", (socket) => {
@@ -86,16 +91,17 @@ export class FarEnd {
     relay.on("upgrade", (req, socket, head) => this.#relayUpgrade(req, socket as Socket, head))
   }
 
-  /** With a certificate the relay speaks TLS, as a real one. */
+  /** With a certificate the relay speaks TLS, as a real one. `at`: where it listens, and the host in its URL. */
   static async start(
     cluster = "edge-1",
     audiences: Record<string, string> = {},
     certificate?: { readonly cert: string; readonly key: string },
+    at: { readonly address: string; readonly host: string } = { address: "127.0.0.1", host: "127.0.0.1" },
   ): Promise<FarEnd> {
     const relay = certificate === undefined ? http.createServer() : https.createServer(certificate)
-    await new Promise<void>((resolve) => relay.listen(0, "127.0.0.1", resolve))
+    await new Promise<void>((resolve) => relay.listen(0, at.address, resolve))
     const scheme = certificate === undefined ? "http" : "https"
-    const relayUrl = `${scheme}://127.0.0.1:${(relay.address() as AddressInfo).port}`
+    const relayUrl = `${scheme}://${at.host}:${(relay.address() as AddressInfo).port}`
     const material = await newMaterial({ cluster, relayUrl, audiences, rootDays: 2, leafDays: 1, now: new Date() })
     return new FarEnd(cluster, relay, material)
   }
@@ -162,7 +168,7 @@ export class FarEnd {
       target: req.url ?? "",
       authorization: req.headers.authorization ?? "",
     })
-    const known = [path.cluster(this.cluster), path.stream(this.cluster)].includes(req.url ?? "")
+    const known = [path.clusters, path.cluster(this.cluster), path.stream(this.cluster)].includes(req.url ?? "")
     return (
       this.refuses?.(req) ??
       (known
@@ -172,18 +178,26 @@ export class FarEnd {
   }
 
   #relayRequest(req: IncomingMessage, res: ServerResponse): void {
+    if (req.url === "/openapi.json") {
+      const body = JSON.stringify({ info: { title: "ClusterConnect relay" } })
+      const date = new Date(Date.now() + this.clockShiftMillis).toUTCString()
+      res.writeHead(200, { "content-type": "application/json", "content-length": body.length, date }).end(body)
+      return
+    }
     const refusal = this.#refusal(req)
     if (refusal !== undefined) {
       const { headers, body } = refusalResponse(refusal)
       res.writeHead(refusal.code, headers).end(body)
       return
     }
-    const body = JSON.stringify({
+    const listed = { clusters: [{ clusterName: this.cluster, agentSessions: this.agentSessions }] }
+    const about = {
       clusterName: this.cluster,
       document: this.document,
-      agentSessions: 1,
+      agentSessions: this.agentSessions,
       streamProtocols: [streamProtocol],
-    })
+    }
+    const body = JSON.stringify(req.url === path.clusters ? listed : about)
     res.writeHead(200, { "content-type": "application/json", "content-length": Buffer.byteLength(body) }).end(body)
   }
 

@@ -10,6 +10,7 @@ import { WindowBudget } from "../../protocol/stream/WindowBudget.ts"
 import { type ClusterLink, clusterLink, type LinkOptions } from "../ClusterLink.ts"
 import { type EndpointLimits, LocalEndpoint } from "../endpoint/LocalEndpoint.ts"
 import { newLocalAuthority, newLocalLeaf } from "../endpoint/localCertificates.ts"
+import { unreported } from "../events/report.ts"
 import { RelayClient } from "../relay/RelayClient.ts"
 import { RelayTokenGate } from "../tokens/RelayTokenGate.ts"
 import { fixedToken } from "../tokens/TokenSource.ts"
@@ -73,7 +74,9 @@ export class NearEnd {
     const gate = new RelayTokenGate({
       source: fixedToken(options.relayToken ?? jwt({ aud: far.relayAudience }), "test"),
       relayAudience: far.relayAudience,
+      defaultRelayAudience: far.relayAudience,
       clusterAudiences: [far.clusterAudience],
+      rememberedAudiences: [],
       singleAudience: options.singleAudience ?? false,
     })
     const clusterToken = options.clusterToken ?? jwt({ aud: far.clusterAudience, jti: "cluster" })
@@ -98,10 +101,11 @@ export class NearEnd {
         },
         budget: new WindowBudget(64 * 1024 * 1024),
         log,
+        report: unreported,
         ...(options.holdMillis === undefined ? {} : { holdMillis: options.holdMillis }),
       })
       authority ??= newLocalAuthority(new Date())
-      const context = { cluster: far.cluster, pool: link.pool, clusterToken: () => clusterToken, log }
+      const context = { cluster: far.cluster, pool: link.pool, clusterToken: async () => clusterToken, log }
       const endpoint = new LocalEndpoint(
         context,
         await newLocalLeaf(await authority, new Date()),

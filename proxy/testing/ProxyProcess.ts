@@ -4,7 +4,13 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { type FarEnd, jwt } from "./FarEnd.ts"
 
-const program = join(import.meta.dir, "..", "main.ts")
+/** From the checkout, or the standalone binary where CLUSTERCONNECT_BINARIES names a folder made by `bun run build`. */
+const program = (args: readonly string[]): readonly [command: string, args: readonly string[]] => {
+  const folder = process.env.CLUSTERCONNECT_BINARIES
+  return folder === undefined
+    ? [process.execPath, [join(import.meta.dir, "..", "main.ts"), ...args]]
+    : [join(folder, "clusterconnect"), args]
+}
 
 /** A home directory of its own, with token files for one far end. */
 export class Home implements AsyncDisposable {
@@ -46,11 +52,13 @@ export class ProxyProcess {
   readonly exited: Promise<number | null>
   readonly #watchers = new Set<() => void>()
 
-  constructor(home: Home, args: readonly string[], environment: Record<string, string> = {}) {
-    this.child = spawn(process.execPath, [program, ...args], {
+  constructor(home: Home, args: readonly string[], environment: Record<string, string> = {}, input?: string) {
+    this.child = spawn(...program(args), {
       env: { PATH: process.env.PATH ?? "", HOME: home.path, NO_COLOR: "1", ...environment },
-      stdio: ["ignore", "pipe", "pipe"],
+      stdio: [input === undefined ? "ignore" : "pipe", "pipe", "pipe"],
     })
+    this.child.stdin?.on("error", () => {})
+    this.child.stdin?.end(input)
     this.child.stdout?.on("data", (chunk: Buffer) => this.#add("stdout", chunk))
     this.child.stderr?.on("data", (chunk: Buffer) => this.#add("stderr", chunk))
     this.exited = new Promise((resolve) => this.child.once("close", (code) => resolve(code)))

@@ -12,38 +12,38 @@ beforeAll(() => {
 })
 afterAll(() => rmSync(directory, { recursive: true }))
 
-test("a token file is read again when it changes, and its last token stays while it is being replaced", () => {
+test("a token file is read again when it changes, and its last token stays while it is being replaced", async () => {
   const path = join(directory, "token")
   writeFileSync(path, "one\n")
   const source = tokenFile(path, "relay", "--relay-token-file")
-  expect(source.current()).toBe("one")
+  expect(await source.current()).toBe("one")
   writeFileSync(path, "twotwo")
-  expect(source.current()).toBe("twotwo")
+  expect(await source.current()).toBe("twotwo")
   writeFileSync(path, "")
-  expect(source.current()).toBe("twotwo")
+  expect(await source.current()).toBe("twotwo")
   rmSync(path)
-  expect(source.current()).toBe("twotwo")
+  expect(await source.current()).toBe("twotwo")
   writeFileSync(path, "three")
-  expect(source.current()).toBe("three")
+  expect(await source.current()).toBe("three")
 })
-test("a projected volume's link swap is a change", () => {
+test("a projected volume's link swap is a change", async () => {
   for (const name of ["a", "b"]) writeFileSync(join(directory, name), `token-${name}`)
   const link = join(directory, "link")
   symlinkSync(join(directory, "a"), link)
   const source = tokenFile(link, "auth-proxy", "x")
-  expect(source.current()).toBe("token-a")
+  expect(await source.current()).toBe("token-a")
   rmSync(link)
   symlinkSync(join(directory, "b"), link)
-  expect(source.current()).toBe("token-b")
+  expect(await source.current()).toBe("token-b")
 })
-test("a file that is absent, empty, a directory, too large or more than one word is refused by name", () => {
+test("a file that is absent, empty, a directory, too large or more than one word is refused by name", async () => {
   writeFileSync(join(directory, "empty"), " \n")
   writeFileSync(join(directory, "words"), "a b")
   writeFileSync(join(directory, "large"), "a".repeat(65_537))
   for (const name of ["none", "empty", "words", "large", "."]) {
     const source = tokenFile(join(directory, name), "auth-proxy", `--token-file ${name}`)
-    expect(() => source.current()).toThrow(NotAuthenticated)
-    expect(() => source.current()).toThrow(`--token-file ${name}`)
+    await expect(source.current()).rejects.toThrow(NotAuthenticated)
+    await expect(source.current()).rejects.toThrow(`--token-file ${name}`)
   }
 })
 
@@ -52,8 +52,8 @@ test("a pipe is read once: it never holds up the program a second time", async (
   expect(spawnSync("mkfifo", [path]).status).toBe(0)
   const writer = spawn("sh", ["-c", `printf token > ${path}`], { stdio: "ignore" })
   const source = tokenFile(path, "auth-proxy", "--token-file")
-  expect(source.current()).toBe("token")
+  expect(await source.current()).toBe("token")
   await new Promise((resolve) => writer.once("close", resolve))
   utimesSync(path, 1, 1)
-  expect(source.current()).toBe("token")
+  expect(await source.current()).toBe("token")
 })

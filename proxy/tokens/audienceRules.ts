@@ -5,6 +5,8 @@ import { NotAuthenticated } from "../failures.ts"
 /** What the user's own settings, memory and (after the first document) the cluster say about audiences. Never the relay. */
 export interface KnownAudiences {
   readonly relay: string
+  /** `clusterconnect:<relay host>`: what clusters take unless somebody says otherwise begins with it. */
+  readonly defaultRelay: string
   /** Every audience that some cluster is known to take. */
   readonly clusters: readonly string[]
   /** One token for both was explicitly allowed. */
@@ -59,7 +61,12 @@ export const mayGoToRelay = (
         "RelayAudienceMissing",
         `the relay token is for ${listed(claims.audiences)}, expected ${JSON.stringify(known.relay)}: request it with that audience, or name the right one with --relay-audience. It was not sent`,
       )
-    const clusters = claims.audiences.filter((audience) => known.clusters.includes(audience))
+    // The default form names a cluster of this relay, also one that this installation has never met.
+    const clusters = claims.audiences.filter(
+      (audience) =>
+        known.clusters.includes(audience) ||
+        [known.relay, known.defaultRelay].some((relay) => audience.startsWith(`${relay}/`)),
+    )
     if (clusters.length > 0)
       return refused(
         "relay",

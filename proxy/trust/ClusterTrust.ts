@@ -21,8 +21,10 @@ export interface TrustOptions {
   readonly acceptNewPin: boolean
   /** Asks a person; undefined when there is none. */
   readonly confirm: ((sight: FirstSight) => Promise<boolean>) | undefined
+  /** Called with every document that is trusted, before it is remembered. One that this throws for never is. */
+  readonly accept?: (document: ClusterDocument) => void
   /** Called with every document that is trusted, before it is used: the audience rules are checked again here. */
-  readonly onTrusted?: (document: ClusterDocument) => void
+  readonly onTrusted?: (document: ClusterDocument) => Promise<void>
 }
 
 /** The trusted document of one cluster: fetched through the relay, believed only by the pin. */
@@ -61,7 +63,7 @@ export class ClusterTrust {
   }
 
   async #fetch(): Promise<ClusterDocument> {
-    const { cluster, relay, known, onTrusted } = this.#options
+    const { cluster, relay, known, accept, onTrusted } = this.#options
     const { document: text, agentSessions } = await relay.connectionInformation(cluster)
     if (text === "") throw noDocument(cluster, agentSessions)
     const remembered = await known.find(relay.relay, cluster)
@@ -75,9 +77,10 @@ export class ClusterTrust {
     })
     if (Either.isLeft(trusted)) throw documentRefused(cluster, relay.relay, trusted.left.reason, trusted.left.message)
     const document = trusted.right
+    accept?.(document)
     try {
       // First, so that a token which the document shows to be too powerful goes nowhere any more.
-      onTrusted?.(document)
+      await onTrusted?.(document)
     } finally {
       // Then too: the next start must know before it sends that token again.
       await known.remember(relay.relay, cluster, memoryOf(document, pin, remembered))

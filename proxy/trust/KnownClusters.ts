@@ -43,6 +43,13 @@ export class KnownClusters {
     return (await this.#read()).clusters[key(relay, cluster)] as KnownCluster | undefined
   }
 
+  /** Every cluster that was ever reached through this relay. */
+  async names(relay: string): Promise<readonly string[]> {
+    const { clusters } = await this.#read()
+    const prefix = `${relay} `
+    return Object.keys(clusters).flatMap((name) => (name.startsWith(prefix) ? [name.slice(prefix.length)] : []))
+  }
+
   /** Audiences of every cluster that was ever reached through this relay. */
   async audiences(relay: string): Promise<readonly string[]> {
     const { clusters } = await this.#read()

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs"
 import { Args, Command } from "@effect/cli"
 import { Either, Schema } from "effect"
+import { described } from "../../platform/commandLine.ts"
 import { decodeConfiguration } from "../../platform/configuration.ts"
 import { pinOf, type Spki } from "../../protocol/keys.ts"
 import { exportRegistrations, importRegistrations } from "../admin/transfer.ts"
@@ -10,7 +11,7 @@ import { KeyUnknown, RequestInvalid } from "../refusals.ts"
 import { ClusterName, IdentityKey, RegistrationFile } from "../store/RegistrationEntry.ts"
 import { config, type Opened, onDatabase } from "./onDatabase.ts"
 
-const cluster = Args.text({ name: "cluster" })
+const cluster = Args.text({ name: "CLUSTER" }).pipe(Args.withDescription("Name of the cluster."))
 const named = (name: string): string => {
   if (Schema.is(ClusterName)(name)) return name
   throw new RequestInvalid({ detail: "expected a cluster name: lower-case letters, digits, inner hyphens" })
@@ -29,18 +30,29 @@ const list = Command.make("list", { config }, ({ config: file }) =>
 
 const addKey = Command.make(
   "add-key",
-  { cluster, key: Args.text({ name: "key" }), config },
+  { cluster, key: Args.text({ name: "KEY" }).pipe(Args.withDescription("The key itself, as one word.")), config },
   ({ cluster: given, key, config: file }) =>
     onDatabase(file, ({ administration }) => administration.listKey(named(given), identityKey(key))),
 ).pipe(
   Command.withDescription(
-    "List a public identity key, a JWK or an SPKI in base64url: the cluster that holds it needs no token.",
+    described("List a public identity key, a JWK or an SPKI in base64url: the cluster that holds it needs no token.", {
+      examples: [
+        [
+          'clusterconnect-relay cluster add-key edge-1 "$(cat edge-1.jwk)" --config /etc/clusterconnect/relay.yaml',
+          "The file holds what the cluster's .status.identityKey shows; nothing about it is secret.",
+        ],
+      ],
+    }),
   ),
 )
 
 const removeKey = Command.make(
   "remove-key",
-  { cluster, pin: Args.text({ name: "pin" }), config },
+  {
+    cluster,
+    pin: Args.text({ name: "PIN" }).pipe(Args.withDescription("sha256:… of the key, as `cluster show` prints it.")),
+    config,
+  },
   ({ cluster: given, pin, config: file }) =>
     onDatabase(file, ({ administration, store }) => {
       const name = named(given)
@@ -54,13 +66,22 @@ const exportAll = Command.make("export", { config }, ({ config: file }) =>
   onDatabase(file, ({ store }) => Schema.encodeSync(RegistrationFile)(exportRegistrations(store))),
 ).pipe(
   Command.withDescription(
-    "Print all registrations: public data, for `cluster import` or the configuration's clustersFile.",
+    described("Print all registrations: public data, for `cluster import` or the configuration's clustersFile.", {
+      examples: [
+        ["clusterconnect-relay cluster export --config /etc/clusterconnect/relay.yaml", "To standard output."],
+      ],
+    }),
   ),
 )
 
 const importAll = Command.make(
   "import",
-  { file: Args.text({ name: "file" }), config },
+  {
+    file: Args.text({ name: "FILE" }).pipe(
+      Args.withDescription("What `cluster export` or `clusterconnect clusters export` wrote."),
+    ),
+    config,
+  },
   ({ file, config: configuration }) =>
     onDatabase(configuration, ({ store, publicUrl, actor }) => {
       const text = readFileSync(file === "-" ? 0 : file, "utf8")
@@ -70,7 +91,18 @@ const importAll = Command.make(
       if (Either.isLeft(decoded)) throw decoded.left
       return importRegistrations(store, decoded.right.value, { publicUrl, now: new Date(), actor })
     }),
-).pipe(Command.withDescription("Add the registrations of a file (- is stdin); none is replaced by another identity."))
+).pipe(
+  Command.withDescription(
+    described("Add the registrations of a file (- is stdin); none is replaced by another identity.", {
+      examples: [
+        [
+          "clusterconnect-relay cluster import clusters.json --config /etc/clusterconnect/relay.yaml",
+          "A file that `cluster export` wrote.",
+        ],
+      ],
+    }),
+  ),
+)
 
 const identityKey = (text: string): Spki => {
   const given = text.startsWith("{") ? parsed(text) : text

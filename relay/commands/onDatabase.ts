@@ -1,3 +1,4 @@
+import { SQLiteError } from "bun:sqlite"
 import { Options } from "@effect/cli"
 import { Effect, Option, type Scope } from "effect"
 import { type ConfigurationInvalid, loadConfiguration } from "../../platform/configuration.ts"
@@ -6,11 +7,12 @@ import { Administration } from "../admin/Administration.ts"
 import { RelayConfiguration } from "../configuration/RelayConfiguration.ts"
 import { Registry } from "../enrolment/Registry.ts"
 import type { RelayRefusal } from "../refusals.ts"
-import type { DatabaseUnusable } from "../store/database.ts"
+import { type DatabaseUnusable, databaseFailure } from "../store/database.ts"
 import { type RegistrationEntry, RegistrationFile } from "../store/RegistrationEntry.ts"
 import { openStore, type Store } from "../store/Store.ts"
 
 export const config = Options.text("config").pipe(
+  Options.withPseudoName("PATH"),
   Options.withDescription(
     "The relay's configuration file: it says where the database is. The relay may be running or not.",
   ),
@@ -22,6 +24,7 @@ export interface Opened {
   readonly administration: Administration
   readonly actor: Actor
   readonly publicUrl: string
+  readonly database: string
 }
 
 /** What a command on the relay's host works with; closed with the scope. */
@@ -49,14 +52,19 @@ const openFrom = (file: string): Effect.Effect<Opened, ConfigurationInvalid | Da
       now,
       onChange: () => {},
     })
-    return { store, registry, administration: new Administration(store, now, actor), actor, publicUrl: value.publicUrl }
+    const { publicUrl, database } = value
+    return { store, registry, administration: new Administration(store, now, actor), actor, publicUrl, database }
   })
 
 /** Runs `body` on the database and prints what it returns: text as it is, anything else as JSON, one value, on stdout. */
 export const onDatabase = (file: Option.Option<string> | string, body: (opened: Opened) => unknown) =>
   Effect.gen(function* () {
     const opened = yield* openFrom(typeof file === "string" ? file : Option.getOrThrow(file))
-    const result = yield* Effect.try({ try: () => body(opened), catch: (error) => error as RelayRefusal & Error })
+    const result = yield* Effect.try({
+      try: () => body(opened),
+      catch: (error) =>
+        error instanceof SQLiteError ? databaseFailure(opened.database, error) : (error as RelayRefusal & Error),
+    })
     if (result === undefined) return
     const text = typeof result === "string" ? result : JSON.stringify(result, null, 2)
     yield* Effect.sync(() => void process.stdout.write(`${text}\n`))

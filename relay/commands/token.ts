@@ -1,12 +1,13 @@
 import { Args, Command, Options } from "@effect/cli"
 import { Option, Schema } from "effect"
+import { described } from "../../platform/commandLine.ts"
 import { tokenView } from "../admin/views.ts"
 import { defaultJoinTokenSeconds, maxJoinTokenSeconds } from "../configuration/limits.ts"
 import { RequestInvalid } from "../refusals.ts"
 import { ClusterName } from "../store/RegistrationEntry.ts"
 import { config, onDatabase } from "./onDatabase.ts"
 
-const cluster = Args.text({ name: "cluster" })
+const cluster = Args.text({ name: "CLUSTER" }).pipe(Args.withDescription("Name of the cluster."))
 
 const create = Command.make(
   "create",
@@ -19,6 +20,7 @@ const create = Command.make(
       ),
     ),
     seconds: Options.integer("seconds").pipe(
+      Options.withPseudoName("SECONDS"),
       Options.withDescription(
         `How long it is good, at most ${maxJoinTokenSeconds}; ${defaultJoinTokenSeconds} when absent.`,
       ),
@@ -31,15 +33,40 @@ const create = Command.make(
         throw new RequestInvalid({ detail: "expected a cluster name: lower-case letters, digits, inner hyphens" })
       return administration.createToken(name, { replace, seconds: Option.getOrUndefined(seconds) }).token
     }),
-).pipe(Command.withDescription("Make a join token and print it; it is shown only now."))
+).pipe(
+  Command.withDescription(
+    described("Make a join token and print it; it is shown only now.", {
+      examples: [
+        ["clusterconnect-relay token create edge-1 --config /etc/clusterconnect/relay.yaml", "For a new cluster."],
+        [
+          "clusterconnect-relay token create edge-1 --replace --seconds 600 --config /etc/clusterconnect/relay.yaml",
+          "For a cluster that was built anew, good for ten minutes.",
+        ],
+      ],
+    }),
+  ),
+)
 
 const list = Command.make("list", { config }, ({ config: file }) =>
   onDatabase(file, ({ administration }) => ({ tokens: administration.tokens().map(tokenView) })),
 ).pipe(Command.withDescription("Print the join tokens that exist, without the tokens themselves."))
 
-const remove = Command.make("delete", { id: Args.text({ name: "id" }), config }, ({ id, config: file }) =>
-  onDatabase(file, ({ administration }) => administration.deleteToken(id)),
-).pipe(Command.withDescription("Take a join token back, by the id that `token list` shows."))
+const remove = Command.make(
+  "delete",
+  { id: Args.text({ name: "ID" }).pipe(Args.withDescription("The token's id; not the token.")), config },
+  ({ id, config: file }) => onDatabase(file, ({ administration }) => administration.deleteToken(id)),
+).pipe(
+  Command.withDescription(
+    described("Take a join token back, by the id that `token list` shows.", {
+      examples: [
+        [
+          "clusterconnect-relay token delete 4f0c2f6e --config /etc/clusterconnect/relay.yaml",
+          "It registers nothing any more.",
+        ],
+      ],
+    }),
+  ),
+)
 
 export const token = Command.make("token").pipe(
   Command.withDescription("Join tokens: single use, at most 30 minutes."),

@@ -1,4 +1,4 @@
-import { Effect, Either, ExecutionStrategy, Exit, Scope, Stream } from "effect"
+import { Cause, Effect, Either, ExecutionStrategy, Exit, Option, Scope, Stream } from "effect"
 import type { EntriesRefused } from "../../identity/entryFaults.ts"
 import type { IssuerState } from "../../identity/IssuerKeys.ts"
 import { makeTokenVerifier, type TokenVerifierService } from "../../identity/TokenVerifier.ts"
@@ -66,7 +66,7 @@ export const followConfiguration = (
           ...(previous === undefined ? {} : { previous }),
         }).pipe(
           Scope.extend(scope),
-          Effect.tapError(() => Scope.close(scope, Exit.void)),
+          Effect.onError(() => Scope.close(scope, Exit.void)),
         )
         return { settings: made.right, verifier, scope }
       })
@@ -85,8 +85,17 @@ export const followConfiguration = (
     }).pipe(
       // Not uninterruptible: the verifier's background work would inherit it and never end.
       once.withPermits(1),
-      Effect.catchAll((error) =>
-        Effect.logError("configuration refused; the last good one stays in force", { path, detail: error.message }),
+      // A defect of ours while one is built must not end the following: the next change would go unseen.
+      Effect.catchAllCause((cause) =>
+        Cause.isInterruptedOnly(cause)
+          ? Effect.interrupt
+          : Effect.logError("configuration refused; the last good one stays in force", {
+              path,
+              detail: Option.match(Cause.failureOption(cause), {
+                onSome: ({ message }) => message,
+                onNone: () => Cause.pretty(cause),
+              }),
+            }),
       ),
     )
     const sources = [watched.changes, ...(listed === undefined ? [] : [listed.changes])]

@@ -1,3 +1,6 @@
+import { busyPingMillis } from "../../protocol/control.ts"
+import { dialAnswerMillis } from "../../protocol/ticket.ts"
+
 /** Every limit of the relay by its name in the configuration. All may be changed by `limits` of the configuration file. */
 export interface RelayLimits {
   /** Open streams of one caller, the ones still opening included. */
@@ -44,6 +47,11 @@ export const maxJoinTokens = 10_000
 /** Identity keys listed for one cluster: the present one, the next, and room for a mistake. */
 export const maxListedKeys = 8
 
+/** New documents of one cluster at once: an emergency rotation of everything takes four. Each is a write that waits for the disk. */
+export const documentsAtOnce = 16
+/** After that, one more in this time. */
+export const documentPauseMillis = 30_000
+
 /**
  * From the user's upgrade to an answer. Clients wait 7 s for it, and an answer that names the broken hop is worth more than
  * their own timeout. It is below a ticket's life, so no ticket outlives its opening.
@@ -51,6 +59,13 @@ export const maxListedKeys = 8
 export const openingMillis = 6_500
 /** Sessions of a cluster that are asked for one stream: the first, and two when it fails. */
 export const maxDialAttempts = 3
+/** An agent that carries streams says something this often (`busyPingMillis`): a session that is quiet for longer is idle, or dead. */
+export const quietAfterMillis = busyPingMillis
+/**
+ * A quiet session is asked for a sign of life together with its dial; without one by then the next session is dialled too. More than
+ * the round trip of the slowest link, half of what a dial has.
+ */
+export const signOfLifeMillis = dialAnswerMillis / 2
 
 /** Three of the agent's idle pings: a session that was silent for longer has lost its peer. */
 export const sessionSilenceMillis = 60_000

@@ -1,10 +1,11 @@
 import { Either } from "effect"
 import { type ClusterDocument, identityFollows, openDocument } from "../../protocol/document.ts"
 import type { Spki } from "../../protocol/keys.ts"
-import { ClusterRevoked, DocumentOlder, DocumentRefused, IdentityNotRegistered } from "../refusals.ts"
+import { ClusterRevoked, DocumentOlder, DocumentRefused, IdentityNotRegistered, TooManyDocuments } from "../refusals.ts"
 import type { Registration } from "../store/clusters.ts"
 import type { RegistrationEntry } from "../store/RegistrationEntry.ts"
 import type { Store } from "../store/Store.ts"
+import { DocumentTurns } from "./DocumentTurns.ts"
 
 export interface RegistryOptions {
   readonly store: Store
@@ -16,7 +17,7 @@ export interface RegistryOptions {
   readonly onChange: (cluster: string) => void
 }
 
-export type DocumentFault = DocumentRefused | IdentityNotRegistered | ClusterRevoked | DocumentOlder
+export type DocumentFault = DocumentRefused | IdentityNotRegistered | ClusterRevoked | DocumentOlder | TooManyDocuments
 
 /** What the configuration says of one name. */
 interface Configured {
@@ -28,6 +29,7 @@ interface Configured {
 /** Which identity a cluster's name stands for, from the database and the configuration together. */
 export class Registry {
   readonly #options: RegistryOptions
+  readonly #turns: DocumentTurns
   /** Made once per configuration: documents are signatures to verify, and names are asked for by every request. */
   #configured:
     | { readonly from: readonly RegistrationEntry[]; readonly byName: ReadonlyMap<string, Configured> }
@@ -35,6 +37,7 @@ export class Registry {
 
   constructor(options: RegistryOptions) {
     this.#options = options
+    this.#turns = new DocumentTurns(() => options.now().getTime())
   }
 
   get publicUrl(): string {
@@ -118,6 +121,7 @@ export class Registry {
         return Either.left(
           new DocumentOlder({ detail: `serial ${document.serial}, and the kept one is ${kept.serial}` }),
         )
+      if (!this.#turns.take(name)) return Either.left(new TooManyDocuments())
       this.register(name, document, text)
       this.#options.onChange(name)
       return Either.right(document)

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test"
-import { maxJoinFailureAddresses } from "../configuration/limits.ts"
+import { documentPauseMillis, documentsAtOnce, maxJoinFailureAddresses } from "../configuration/limits.ts"
+import { DocumentTurns } from "./DocumentTurns.ts"
 import { FailedJoins } from "./FailedJoins.ts"
 import { OperatorNonces } from "./OperatorNonces.ts"
 
@@ -13,6 +14,21 @@ describe("memory of enrolment", () => {
     expect(joins.addresses).toBe(maxJoinFailureAddresses)
     expect(joins.isBlocked("address-0")).toBe(false)
     expect(joins.isBlocked(`address-${maxJoinFailureAddresses}`)).toBe(true)
+  })
+
+  test("gives each cluster so many new documents at once, and then one every half minute", () => {
+    let now = 0
+    const turns = new DocumentTurns(() => now)
+    const taken = (cluster: string) =>
+      Array.from({ length: 2 * documentsAtOnce }, () => turns.take(cluster)).filter(Boolean)
+    expect(taken("edge-1")).toHaveLength(documentsAtOnce)
+    expect(turns.take("edge-2")).toBe(true)
+    now = documentPauseMillis - 1
+    expect(turns.take("edge-1")).toBe(false)
+    now = 2 * documentPauseMillis
+    expect(taken("edge-1")).toHaveLength(2)
+    now = 1_000 * documentPauseMillis
+    expect(taken("edge-1")).toHaveLength(documentsAtOnce)
   })
 
   test("accepts only nonces of this process, unchanged, once, for 60 s", () => {

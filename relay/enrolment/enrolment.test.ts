@@ -125,6 +125,7 @@ describe("a call signed by the identity key", () => {
     const { nonce } = (await relay.call("POST", path.challenge)).body
     const answer = await signed(material, "GET", path.sessions("edge-1"), "", nonce)
     expect(answer.body.sessions).toMatchObject([{ instance: "agent-1", sessionKey: spkiOf(material.sessionKey) }])
+    expect(answer.body.document).toBe(material.signedDocument)
     expect((await signed(material, "GET", path.sessions("edge-1"), "", nonce)).cause).toBe("OperatorCallRefused")
     const late = (await relay.call("POST", path.challenge)).body.nonce
     relay.time.advance(60_000)

@@ -10,7 +10,7 @@ import { type Exchange, readBody } from "../http/Exchange.ts"
 import type { Route } from "../http/Route.ts"
 import type { Parts } from "../Parts.ts"
 import { BodyMalformed, type RelayRefusal, TooManyFailedJoins } from "../refusals.ts"
-import { clusterName, count, list, object, session, text } from "./shapes.ts"
+import { clusterName, count, list, object, optional, session, text } from "./shapes.ts"
 
 /** What clusters do before and beside their control sessions. */
 export const enrolmentRoutes = (parts: Parts): readonly Route[] => {
@@ -111,10 +111,17 @@ export const enrolmentRoutes = (parts: Parts): readonly Route[] => {
       method: "GET",
       path: path.sessions("{cluster}"),
       operationId: "clusterSessions",
-      summary: "The cluster's control sessions, for its operator.",
+      summary: "The cluster's control sessions and the document by which they are admitted, for its operator.",
       authentication: "identity-key",
-      gives: object({ sessions: list(session) }),
-      answer: (exchange) => ({ status: 200, body: { sessions: sessionViews(byCluster(exchange), directory) } }),
+      gives: object({ sessions: list(session), document: optional(text) }),
+      answer: (exchange) => {
+        const cluster = byCluster(exchange)
+        const document = registry.registration(cluster)?.document
+        return {
+          status: 200,
+          body: { sessions: sessionViews(cluster, directory), ...(document === undefined ? {} : { document }) },
+        }
+      },
     },
     {
       kind: "request",

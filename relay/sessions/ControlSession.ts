@@ -11,7 +11,7 @@ import {
 } from "../../protocol/control.ts"
 import type { Spki } from "../../protocol/keys.ts"
 import { newSecret } from "../../protocol/ticket.ts"
-import { maxSessionBacklogBytes } from "../configuration/limits.ts"
+import { maxSessionBacklogBytes, quietAfterMillis } from "../configuration/limits.ts"
 import type { AdmittedAgent } from "../enrolment/admitAgent.ts"
 import { ChallengeExpired, type RelayRefusal } from "../refusals.ts"
 import type { Time } from "../time/Time.ts"
@@ -42,6 +42,9 @@ export class ControlSession {
   #agent: AdmittedAgent | undefined
   #state: SessionState = { phase: "challenged" }
   #heard: number
+  /** A sign of life was asked for since the last message. */
+  #probed = false
+  #probes = 0
   readonly #nonce = newSecret()
   readonly #socket: WebSocket
   readonly #around: SessionSurroundings
@@ -79,6 +82,18 @@ export class ControlSession {
     return this.#heard
   }
 
+  /** Whether nothing has come for longer than an agent with streams is ever silent. */
+  get isQuiet(): boolean {
+    return this.#around.time.monotonic() - this.#heard > quietAfterMillis
+  }
+
+  /** Asks a quiet agent for a sign of life; once per silence is enough, since nothing is lost on an open session. */
+  probe() {
+    if (this.#probed) return
+    this.#probed = true
+    this.#send({ type: "ping", id: this.#probes++ })
+  }
+
   /** The document in force is another one now and still lists this session's key. */
   confirm(identityKey: Spki, serial: number) {
     this.#agent = { ...this.agent, identityKey, serial }
@@ -100,6 +115,7 @@ export class ControlSession {
   #message(data: RawData, isBinary: boolean) {
     if (this.#state.phase === "closed") return
     this.#heard = this.#around.time.monotonic()
+    this.#probed = false
     if (isBinary) return this.#apply({ type: "malformed", detail: "a binary message" })
     const decoded = decodeFromAgent(data.toString())
     this.#apply(

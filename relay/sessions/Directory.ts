@@ -1,4 +1,5 @@
 import type { ControlSession } from "./ControlSession.ts"
+import { isBetter } from "./isBetter.ts"
 
 /** The open control sessions of all clusters. */
 export class Directory {
@@ -34,12 +35,13 @@ export class Directory {
     return this.#clusters.size
   }
 
-  /** The session with the fewest streams that takes new ones and was not tried yet. */
+  /** The best session that takes new streams and was not tried yet. Those that have been quiet are asked for a sign of life, for the next choice. */
   choose(cluster: string, tried: ReadonlySet<ControlSession>): ControlSession | undefined {
     let best: ControlSession | undefined
     for (const session of this.#clusters.get(cluster)?.values() ?? []) {
       if (!session.isOpen || session.draining || tried.has(session)) continue
-      if (best === undefined || session.streams < best.streams) best = session
+      if (session.isQuiet) session.probe()
+      if (best === undefined || isBetter(session, best)) best = session
     }
     return best
   }

@@ -1,7 +1,7 @@
-import type { Database } from "bun:sqlite"
+import type { Database, SQLiteError } from "bun:sqlite"
 import { type Actions, actionsIn } from "./actions.ts"
 import { type Clusters, clustersIn } from "./clusters.ts"
-import { openDatabase } from "./database.ts"
+import { type DatabaseUnusable, databaseFailure, openDatabase, schemaVersion } from "./database.ts"
 import { type JoinTokens, joinTokensIn } from "./joinTokens.ts"
 import { type RevokedCallers, revokedCallersIn } from "./revokedCallers.ts"
 
@@ -31,9 +31,29 @@ export const openStore = (path: string): Store => {
     actions: actionsIn(database),
     write: (body) => inTransaction(database, body),
     dataVersion: () => version.get()?.data_version ?? 0,
-    checkWritable: () =>
-      inTransaction(database, () => database.run("UPDATE revoked_callers SET revoked_at = 0 WHERE 0")),
+    checkWritable: writableCheck(database, path),
     close: () => database.close(),
+  }
+}
+
+/** Whoever may ask for health must not keep the disk busy. */
+const checkedForMillis = 2_000
+
+/** A statement that changes no row writes nothing, and would not notice a full disk: this one commits the version that is there. */
+const writableCheck = (database: Database, path: string): (() => void) => {
+  let checked: { readonly until: number; readonly failure: DatabaseUnusable | undefined } | undefined
+  const failure = () => {
+    try {
+      database.run(`PRAGMA user_version = ${schemaVersion}`)
+      return undefined
+    } catch (error) {
+      return databaseFailure(path, error as SQLiteError)
+    }
+  }
+  return () => {
+    if (checked === undefined || performance.now() > checked.until)
+      checked = { failure: failure(), until: performance.now() + checkedForMillis }
+    if (checked.failure !== undefined) throw checked.failure
   }
 }
 

@@ -1,4 +1,4 @@
-import { Database } from "bun:sqlite"
+import { Database, SQLiteError } from "bun:sqlite"
 import { closeSync, openSync } from "node:fs"
 import { Data } from "effect"
 
@@ -11,6 +11,16 @@ export class DatabaseUnusable extends Data.TaggedError("DatabaseUnusable")<{
     return `database ${this.path}: ${this.detail}`
   }
 }
+
+/** What to say about a database that failed while it was used. Nothing of the change was stored: each is one transaction. */
+export const databaseFailure = (path: string, error: SQLiteError): DatabaseUnusable =>
+  new DatabaseUnusable({
+    path,
+    detail:
+      error.code === "SQLITE_FULL"
+        ? "the disk is full, nothing was stored: free some space and try again"
+        : `nothing was stored: ${error.message}`,
+  })
 
 /** A command on the relay's host holds the write lock for milliseconds; so long one waits for the other. */
 const busyMillis = 5_000
@@ -63,6 +73,7 @@ export const openDatabase = (path: string): Database => {
   } catch (error) {
     database?.close()
     if (error instanceof DatabaseUnusable) throw error
+    if (error instanceof SQLiteError) throw databaseFailure(path, error)
     throw new DatabaseUnusable({ path, detail: (error as Error).message })
   }
 }

@@ -1,6 +1,6 @@
 import type { DialFailure } from "../../protocol/control.ts"
 import { dialAnswerMillis } from "../../protocol/ticket.ts"
-import { openingMillis } from "../configuration/limits.ts"
+import { openingMillis, signOfLifeMillis } from "../configuration/limits.ts"
 import type { ControlSession } from "../sessions/ControlSession.ts"
 import type { Time } from "../time/Time.ts"
 import {
@@ -95,7 +95,12 @@ export class Opening {
 
   #dial(attempt: Attempt) {
     const session = this.#chosen!
-    const stopWaiting = this.#around.time.after(dialAnswerMillis, () => this.#apply({ type: "unanswered", attempt }))
+    const unanswered = () => this.#apply({ type: "unanswered", attempt })
+    const stops = [this.#around.time.after(dialAnswerMillis, unanswered)]
+    if (session.isQuiet) stops.push(this.#around.time.after(signOfLifeMillis, () => session.isQuiet && unanswered()))
+    const stopWaiting = () => {
+      for (const stop of stops) stop()
+    }
     session.streams += 1
     this.#asked.push({ session, ticket: this.#around.dial(session, attempt), stopWaiting })
   }

@@ -121,6 +121,74 @@ describe("opening a stream", () => {
     half.terminate()
   })
 
+  describe("with a session that has been quiet for longer than an agent with streams is", () => {
+    const quietAndAlive = async () => {
+      const material = await relay.cluster("edge-1")
+      const quiet = await TestAgent.open(relay.ws, material, "quiet")
+      const alive = await TestAgent.open(relay.ws, material, "alive")
+      relay.time.advance(5_001)
+      return { quiet, alive }
+    }
+    const says = async (agent: TestAgent, id: number) => {
+      agent.send({ type: "ping", id })
+      expect(await agent.messages.next()).toEqual({ type: "pong", id })
+    }
+    const probeOf = async (agent: TestAgent) => {
+      const probe = await agent.messages.next()
+      if (probe.type !== "ping") throw new Error(`expected ping, found ${JSON.stringify(probe)}`)
+      return probe
+    }
+
+    test("the one that gave a sign of life is asked, whatever the streams on it", async () => {
+      const { quiet, alive } = await quietAndAlive()
+      await says(alive, 1)
+      await openCarrier(relay, alive)
+      await openCarrier(relay, alive)
+      await probeOf(quiet)
+      expect(quiet.messages.size).toBe(0)
+    })
+
+    test("the answer to one probe makes the quiet one the next choice", async () => {
+      const { quiet, alive } = await quietAndAlive()
+      await says(alive, 1)
+      await openCarrier(relay, alive)
+      const { id } = await probeOf(quiet)
+      quiet.send({ type: "pong", id })
+      await says(quiet, 2)
+      await openCarrier(relay, quiet)
+    })
+
+    test("and none that was heard, a dial without a sign of life for 1.5 s goes to the next one too", async () => {
+      const { quiet, alive } = await quietAndAlive()
+      const user = openUserHalf(relay)
+      await probeOf(quiet)
+      await quiet.dial()
+      relay.time.advance(1_499)
+      const { id } = await probeOf(alive)
+      alive.send({ type: "pong", id })
+      await says(alive, 1)
+      relay.time.advance(1)
+      const half = await alive.pickUp(await alive.dial())
+      expect((await user).protocol).toBe(streamProtocol)
+      half.terminate()
+    })
+
+    test("that answers, its dial has all of the 3 s", async () => {
+      const { quiet, alive } = await quietAndAlive()
+      const user = openUserHalf(relay)
+      const { id } = await probeOf(quiet)
+      const dial = await quiet.dial()
+      await probeOf(alive)
+      quiet.send({ type: "pong", id })
+      await says(quiet, 1)
+      relay.time.advance(2_999)
+      expect(alive.messages.size).toBe(0)
+      const half = await quiet.pickUp(dial)
+      expect((await user).protocol).toBe(streamProtocol)
+      half.terminate()
+    })
+  })
+
   test("nobody answering is 503 DialUnanswered before the client's own limit of 7 s", async () => {
     const agent = await TestAgent.open(relay.ws, await relay.cluster("edge-1"))
     const user = refusalOf(openUserHalf(relay))

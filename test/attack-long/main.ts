@@ -1,6 +1,7 @@
 /** `bun run test:long attack [--minutes N] [--seed S]`: random attacks against the real programs, judged by the API server's audit log. */
 import { randomInt } from "node:crypto"
 import { parseArgs } from "node:util"
+import { authProxyHoldMillis } from "../../protocol/core/limits.ts"
 import { startAttackRange } from "../attack/range/AttackRange.ts"
 import { attack } from "./attack.ts"
 import { tableText } from "./judge/ProcessTable.ts"
@@ -19,7 +20,8 @@ const interrupted = new AbortController()
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => interrupted.abort())
 const stack = new AsyncDisposableStack()
 try {
-  const range = await startAttackRange(stack, (line) => console.error(`attack: ${line}`))
+  const holds = { firstSeconds: 10, secondSeconds: authProxyHoldMillis / 1000 }
+  const range = await startAttackRange(stack, (line) => console.error(`attack: ${line}`), holds)
   console.log(
     `attacking for ${minutes} min; --seed ${seed} does the same again, the seed of a finding reaches it at once`,
   )

@@ -65,6 +65,10 @@ export interface Cluster {
   importImage(archive: string): Promise<void>
   /** Gives an address a name for pods and for programs started by `spawn` and `run`; calling it again moves the name. */
   addAddressName(name: string, address: string): Promise<void>
+  /** Kills the API server; its data stay, and nothing else of the cluster ends. Only the built provider. */
+  killApiServer(): Promise<void>
+  /** Starts it again after its end; returns when it says that it is ready. Only the built provider. */
+  startApiServer(): Promise<void>
   /** Dials the API server from outside and from inside. */
   probeInbound(): Promise<InboundProbe>
   /** Packets that the closed cluster's firewall has dropped; 0 where there is none. */

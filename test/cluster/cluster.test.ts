@@ -140,7 +140,14 @@ describe("a closed cluster with real pods", () => {
     const output = join(cluster.directory, "env.tar")
     const name = "clusterconnect.test/env:1"
     const files = await libraryClosure("/usr/bin/env", "/usr/bin/env")
-    ociImage({ name, output, files, entrypoint: ["/usr/bin/env"], user: "65532:65532", environment: { SAID: "here" } })
+    await ociImage({
+      name,
+      output,
+      files,
+      entrypoint: ["/usr/bin/env"],
+      user: "65532:65532",
+      environment: { SAID: "here" },
+    })
     await cluster.importImage(output)
     await cluster.admin(["label", "namespace", "default", "pod-security.kubernetes.io/enforce=restricted"])
     const securityContext = {

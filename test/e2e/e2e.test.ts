@@ -8,11 +8,13 @@ import { startWorld, type User, type World } from "../world/World.ts"
 import { prepare } from "./fixtures.ts"
 import { blindness } from "./scenarios/blindness.ts"
 import { copying } from "./scenarios/copying.ts"
+import { examination } from "./scenarios/examination.ts"
 import { identity } from "./scenarios/identity.ts"
 import { isolation } from "./scenarios/isolation.ts"
 import { leftovers } from "./scenarios/leftovers.ts"
 import { reading } from "./scenarios/reading.ts"
 import { sessions } from "./scenarios/sessions.ts"
+import { terminal } from "./scenarios/terminal.ts"
 import { writing } from "./scenarios/writing.ts"
 import { directSide, type Sides } from "./sides.ts"
 
@@ -51,6 +53,11 @@ describe("identity", () =>
     () => ({ alice: alice.kubectl, bob: bob.kubectl }),
     () => sides,
   ))
+describe("examination", () =>
+  examination(
+    () => world,
+    () => alice,
+  ))
 describe("reading", () => reading(() => sides))
 describe("writing", () => writing(() => sides))
 describe("sessions", () =>
@@ -65,4 +72,5 @@ describe("leftovers", () =>
     () => alice,
   ))
 describe("the relay", () => blindness(() => world))
+describe("a terminal", () => terminal(() => world))
 describe("still with all inbound traffic dropped", () => isolation(() => world))

@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from "node:child_process"
 import { createInterface } from "node:readline"
 import type { Cluster } from "../cluster/Cluster.ts"
 import { type Finished, type RunOptions, runProgram } from "../cluster/process/runProgram.ts"
+import { prefixed } from "../world/ours.ts"
 
 /** kubectl in one of two ways, as the same user. */
 export interface Side {
@@ -19,12 +20,13 @@ export interface Sides {
 /** kubectl's own bound, so that a hang fails the test with its output instead of the runner's silence. */
 const kubectlLimitMillis = 120_000
 
-export const tunnelSide = (kubectl: string, kubeconfig: string): Side => ({
-  run: (args, options = {}) =>
-    runProgram(kubectl, ["--kubeconfig", kubeconfig, ...args], { timeoutMillis: kubectlLimitMillis, ...options }),
-  spawn: (args, env) =>
-    spawn(kubectl, ["--kubeconfig", kubeconfig, ...args], { stdio: "pipe", env: { ...process.env, ...env } }),
-})
+export const tunnelSide = (kubectl: string, kubeconfig: string, within: readonly string[] = []): Side => {
+  const line = (args: readonly string[]) => prefixed(within, kubectl, ["--kubeconfig", kubeconfig, ...args])
+  return {
+    run: (args, options = {}) => runProgram(...line(args), { timeoutMillis: kubectlLimitMillis, ...options }),
+    spawn: (args, env) => spawn(...line(args), { stdio: "pipe", env: { ...process.env, ...env } }),
+  }
+}
 
 /** Inside, beside the API server, by the administrator's right to impersonate. */
 export const directSide = (

@@ -4,7 +4,9 @@
  */
 import { afterAll, beforeAll, describe } from "bun:test"
 import { startWorld, type World } from "../world/World.ts"
+import { fullDisk } from "./scenarios/fullDisk.ts"
 import { later } from "./scenarios/later.ts"
+import { silentOverTls } from "./scenarios/silentOverTls.ts"
 import { starting } from "./scenarios/starting.ts"
 
 /** Building Kubernetes on two cores takes ten minutes the first time. */
@@ -16,6 +18,7 @@ let world: World
 beforeAll(async () => {
   world = await startWorld(stack, {
     level: "control-plane",
+    relayDiskBytes: 4 * 1024 * 1024,
     onProgress: (line) => console.error(`failures: ${line}`),
   })
 }, startLimitMillis)
@@ -25,4 +28,6 @@ afterAll(async () => {
 }, 120_000)
 
 describe("at the start", () => starting(() => world))
+describe("at a relay whose disk is full", () => fullDisk(() => world))
+describe("at a relay's TLS port", () => silentOverTls(() => world))
 describe("in a session that works", () => later(() => world, stack))

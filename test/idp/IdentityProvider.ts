@@ -27,6 +27,8 @@ export interface IdentityProviderOptions {
   readonly accounts?: Readonly<Record<string, Claims>>
   /** Clients that log in with a secret (client credentials), by client id. */
   readonly workloads?: Readonly<Record<string, { readonly secret: string; readonly claims?: Claims }>>
+  /** How long access tokens live; 600 when absent. */
+  readonly accessTokenSeconds?: number
 }
 
 export interface MintOptions {
@@ -55,6 +57,8 @@ export interface IdentityProvider {
   readonly requests: ReadonlyMap<string, number>
   /** Ends all connections. */
   readonly stop: () => Promise<void>
+  /** Listens again after `stop`, on the same port and with the same keys. */
+  readonly start: () => Promise<void>
 }
 
 /** The public client for people: authorization code with PKCE on any loopback port, device code, refresh tokens. */
@@ -62,7 +66,7 @@ export const publicClientId = "clusterconnect"
 export const loopbackRedirect = "http://127.0.0.1/callback"
 
 const defaultAccounts = { alice: { groups: ["developers"], email: "alice@example.com", email_verified: true } }
-const accessTokenSeconds = 600
+const defaultSeconds = 600
 
 /** A real OpenID provider on https with a certification authority of its own. Any absolute URI can be requested as `resource` and becomes the audience. */
 export const startIdentityProvider = async (options: IdentityProviderOptions = {}): Promise<IdentityProvider> => {
@@ -80,17 +84,19 @@ export const startIdentityProvider = async (options: IdentityProviderOptions = {
     sockets.add(socket)
     socket.once("close", () => sockets.delete(socket))
   })
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject)
-    server.listen(options.port ?? 0, listenHost, resolve)
-  })
+  const listen = (port: number) =>
+    new Promise<void>((resolve, reject) => {
+      server.once("error", reject)
+      server.listen(port, listenHost, resolve)
+    })
+  await listen(options.port ?? 0)
   const { port } = server.address() as AddressInfo
   const host = hosts[0] ?? listenHost
   const issuer = `https://${host.includes(":") ? `[${host}]` : host}:${port}`
 
   const newProvider = () =>
     new Provider(issuer, {
-      ...configuration(accounts, workloads),
+      ...configuration(accounts, workloads, options.accessTokenSeconds ?? defaultSeconds),
       adapter: store,
       jwks: { keys: published as unknown as JWK[] },
       formats: {
@@ -143,6 +149,7 @@ export const startIdentityProvider = async (options: IdentityProviderOptions = {
     shiftClock: (seconds) => {
       shiftSeconds = seconds
     },
+    start: () => listen(port),
     stop: () =>
       new Promise((resolve) => {
         server.close(() => resolve())
@@ -155,6 +162,7 @@ export const startIdentityProvider = async (options: IdentityProviderOptions = {
 const configuration = (
   accounts: Readonly<Record<string, Claims>>,
   workloads: NonNullable<IdentityProviderOptions["workloads"]>,
+  accessTokenSeconds: number,
 ): Configuration => {
   const publicClient: ClientMetadata = {
     client_id: publicClientId,
@@ -189,15 +197,16 @@ const configuration = (
       AccessToken: accessTokenSeconds,
       ClientCredentials: accessTokenSeconds,
       IdToken: accessTokenSeconds,
-      DeviceCode: accessTokenSeconds,
+      DeviceCode: defaultSeconds,
       Grant: 86_400,
-      Interaction: accessTokenSeconds,
+      Interaction: defaultSeconds,
       Session: 86_400,
       RefreshToken: 86_400,
     },
     features: {
       devInteractions: { enabled: false },
       clientCredentials: { enabled: true },
+      revocation: { enabled: true },
       deviceFlow: {
         enabled: true,
         userCodeConfirmSource: async (context, form, client, _deviceInfo, userCode) => {

@@ -2,7 +2,10 @@
 import { afterEach, describe, expect, test } from "bun:test"
 import { once } from "node:events"
 import { connect, type Socket } from "node:net"
+import { Effect } from "effect"
 import { causeOf, request, startBench } from "../../agent/authproxy/testing/AuthProxyBench.ts"
+import { callerHashHeader, clientAddressHeader, path, streamProtocol } from "../../protocol/names.ts"
+import { maxTombstones } from "../../protocol/stream/StreamServer.ts"
 import { metricValue } from "./metricValue.ts"
 
 const stack: (() => unknown)[] = []
@@ -116,3 +119,47 @@ test("sockets on the carrier port that send no upgrade are closed beyond 1,024, 
   await once((await open()).resume(), "close")
   expect(metricValue(...series)).toBe(before + 1)
 })
+
+test("sockets on the carrier port are closed at once beyond 8,192, those with an upgrade included, and are counted", async () => {
+  const series = ["clusterconnect_auth_proxy_carrier_connections_refused_total", 'limit="connections"'] as const
+  const before = metricValue(...series)
+  const { authProxy } = await bench()
+  const sockets: Socket[] = []
+  stack.push(() => sockets.forEach((socket) => void socket.destroy()))
+  const head = [
+    `GET ${path.authProxyCarrier} HTTP/1.1`,
+    ...["Host: x", "Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13"],
+    ...["Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", `Sec-WebSocket-Protocol: ${streamProtocol}`],
+    ...[`${callerHashHeader}: ${"a".repeat(43)}`, `${clientAddressHeader}: 203.0.113.7`],
+  ].join("\r\n")
+  const open = async () => {
+    const socket = connect(authProxy.port, "127.0.0.1")
+    sockets.push(socket)
+    socket.on("error", () => {})
+    await once(socket, "connect")
+    return socket
+  }
+  const upgraded = async () => {
+    const socket = await open()
+    socket.write(`${head}\r\n\r\n`)
+    expect(String((await once(socket, "data"))[0])).toStartWith("HTTP/1.1 101 ")
+  }
+  for (let batch = 0; batch < 64; batch += 1) await Promise.all(Array.from({ length: 128 }, upgraded))
+  await once((await open()).resume(), "close")
+  expect(metricValue(...series)).toBe(before + 1)
+}, 60_000)
+
+test("ended streams are remembered up to 8,192: beyond that the oldest is unknown, which is an end too", async () => {
+  const { authProxy, openStream } = await bench()
+  const tombstones = async () =>
+    ((await Effect.runPromise(authProxy.status)) as { streams: { tombstones: number } }).streams.tombstones
+  while ((await tombstones()) < maxTombstones) {
+    const streams = await Promise.all(Array.from({ length: 64 }, (_, index) => openStream(undefined, `user-${index}`)))
+    for (const stream of streams) stream.destroy()
+    await Promise.all(streams.map((stream) => stream.ended))
+  }
+  const stream = await openStream()
+  stream.destroy()
+  await stream.ended
+  expect(await tombstones()).toBe(maxTombstones)
+}, 300_000)

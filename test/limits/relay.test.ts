@@ -3,9 +3,17 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test"
 import { once } from "node:events"
 import { connect, type Socket } from "node:net"
 import type { RawData } from "ws"
+import { signDocument } from "../../protocol/document.ts"
 import { newKey, spkiOf } from "../../protocol/keys.ts"
 import { Administration } from "../../relay/admin/Administration.ts"
-import { maxAdminBodyBytes, maxJoinTokens, maxListedKeys } from "../../relay/configuration/limits.ts"
+import {
+  documentsAtOnce,
+  maxAdminBodyBytes,
+  maxImportBytes,
+  maxJoinTokens,
+  maxListedKeys,
+  maxSessionBacklogBytes,
+} from "../../relay/configuration/limits.ts"
 import { OperatorNonces } from "../../relay/enrolment/OperatorNonces.ts"
 import { TestAgent } from "../../relay/testing/TestAgent.ts"
 import { everybody, startTestRelay, type TestRelay } from "../../relay/testing/TestRelay.ts"
@@ -168,7 +176,7 @@ describe("enrolment", () => {
     )
     now = new Date(now.getTime() + 61_000)
     administration.createToken("edge-9", {})
-  }, 20_000)
+  }, 120_000)
 
   test("genuine operator calls beyond 100,000 within one nonce's life are refused until the first ones expire", () => {
     let now = 0
@@ -177,7 +185,7 @@ describe("enrolment", () => {
     expect(nonces.use(nonces.issue())).toBe(false)
     now = 60_001
     expect(nonces.use(nonces.issue())).toBe(true)
-  }, 20_000)
+  }, 120_000)
 })
 
 test("a body beyond its bound is 413 and names the bound", async () => {
@@ -189,4 +197,60 @@ test("a body beyond its bound is 413 and names the bound", async () => {
   expect([answer.status, answer.cause]).toEqual([413, "BodyTooLarge"])
   expect(answer.text).toContain(String(maxAdminBodyBytes))
   expect(refusals("BodyTooLarge")).toBe(before + 1)
+})
+
+test("an import beyond 64 MiB is 413 before any of it is read as registrations, and one at the bound is read", async () => {
+  await relay[Symbol.asyncDispose]()
+  relay = await startTestRelay({ policy: [{ ...everybody, role: "admin" }] })
+  const before = refusals("BodyTooLarge")
+  // Blanks before the JSON: as many bytes as it takes, and nothing to store.
+  const body = (bytes: number) => '{"clusters":[]}'.padStart(bytes, " ")
+  const send = (bytes: number) =>
+    relay.call("POST", "/v1/admin/registrations", { token: relay.token(), body: body(bytes) })
+  expect((await send(maxImportBytes)).status).toBe(200)
+  const refused = await send(maxImportBytes + 1)
+  expect([refused.status, refused.cause]).toEqual([413, "BodyTooLarge"])
+  expect(refused.text).toContain(String(maxImportBytes))
+  expect(refusals("BodyTooLarge")).toBe(before + 1)
+}, 30_000)
+
+test("an agent that asks and does not read is cut when 1 MiB waits for it, and the others stay", async () => {
+  const material = await relay.cluster("edge-1")
+  const other = await TestAgent.open(relay.ws, material, "b")
+  const deaf = await TestAgent.open(relay.ws, material, "a")
+  const sessions = () => relay.relay.directory.of("edge-1").length
+  expect(sessions()).toBe(2)
+  deaf.socket.pause()
+  // What the kernel takes for a peer that does not read comes first, and is not ours to count.
+  const atMost = (64 * 1024 * 1024) / maxSessionBacklogBytes
+  for (let mebibyte = 0; sessions() > 1 && mebibyte < atMost; mebibyte += 1)
+    for (let batch = 0; batch < 40 && sessions() > 1; batch += 1) {
+      for (let sent = 0; sent < 1_000; sent += 1) deaf.send({ type: "ping", id: sent })
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+  expect(relay.relay.directory.of("edge-1").map(({ agent }) => agent.instance)).toEqual(["b"])
+  other.socket.close()
+}, 60_000)
+
+test("new documents of one cluster beyond 16 at once are 429, and the one in force stays", async () => {
+  const material = await relay.cluster("edge-1")
+  const kept = await TestAgent.open(relay.ws, material, "kept")
+  const documentOf = (ahead: number) => {
+    const document = { ...material.document, serial: material.document.serial + ahead }
+    return signDocument(document, material.identityKey)
+  }
+  const before = refusals("TooManyDocuments")
+  for (let ahead = 1; ahead <= documentsAtOnce; ahead += 1) {
+    const agent = await TestAgent.open(relay.ws, material, `agent-${ahead}`, { document: documentOf(ahead) })
+    agent.socket.close()
+    await agent.closed
+  }
+  const late = await TestAgent.connect(relay.ws)
+  late.send(late.hello(await late.challenge(), material, "late", { document: documentOf(documentsAtOnce + 1) }))
+  expect(await late.messages.next()).toMatchObject({ type: "refused", cause: "TooManyDocuments" })
+  await late.closed
+  expect(refusals("TooManyDocuments")).toBe(before + 1)
+  expect(relay.store.clusters.find("edge-1")?.serial).toBe(material.document.serial + documentsAtOnce)
+  expect(relay.relay.directory.of("edge-1").map(({ agent }) => agent.instance)).toEqual(["kept"])
+  kept.socket.close()
 })

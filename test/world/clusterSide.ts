@@ -1,16 +1,21 @@
 import type { ChildProcess } from "node:child_process"
 import { mkdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { stringify } from "yaml"
 import type { Cluster } from "../cluster/Cluster.ts"
 import type { IdentityProvider } from "../idp/IdentityProvider.ts"
+import { authProxyConfiguration } from "./authProxyConfiguration.ts"
 import { ours } from "./ours.ts"
 import { listening, type Program } from "./Program.ts"
 
 /** What runs inside the closed namespace: it can dial out and nothing can dial in. */
 export interface ClusterSide {
+  /** The agent that runs now. */
   readonly agent: Program
+  /** Ends it by the signal and starts the next one; resolves when that has a control session. */
+  restartAgent(signal: NodeJS.Signals): Promise<void>
   readonly authProxy: Program
+  /** Starts the auth proxy anew, after its end, with the same files on the same port. */
+  authProxyAgain(): Promise<Program>
   /** `sha256:…`, as init printed it. */
   readonly pin: string
   /** The service account that impersonates. */
@@ -32,6 +37,8 @@ export interface ClusterSideOptions {
   readonly identityProvider: IdentityProvider
   readonly joinToken: string
   readonly holdSeconds: number
+  /** Arguments of the auth proxy. */
+  readonly logLevel: readonly string[]
   readonly start: (name: string, child: ChildProcess) => Program
 }
 
@@ -68,26 +75,11 @@ export const startClusterSide = async (options: ClusterSideOptions): Promise<Clu
 
   const config = file(
     "auth-proxy.yaml",
-    stringify({
+    authProxyConfiguration({
       clusterName,
-      relay: { url: relayUrl },
-      authentication: {
-        jwt: [
-          {
-            name: "main",
-            issuer: {
-              url: identityProvider.issuer,
-              certificateAuthority: identityProvider.caPem,
-              audiences: [`clusterconnect:${new URL(relayUrl).host}/${clusterName}`],
-            },
-            claimMappings: {
-              username: { claim: "sub", prefix: "oidc:" },
-              groups: { claim: "groups", prefix: "oidc:" },
-            },
-          },
-        ],
-      },
-      impersonation: { profile: "ReadWrite" },
+      relayUrl,
+      issuer: identityProvider.issuer,
+      idpCa: identityProvider.caPem,
       apiServer: {
         url: cluster.api.url,
         caFile: file("api-server-ca.crt", cluster.caPem),
@@ -95,52 +87,62 @@ export const startClusterSide = async (options: ClusterSideOptions): Promise<Clu
       },
     }),
   )
-  const authProxy = start(
-    "auth proxy",
-    cluster.spawn(
-      ...program([
-        ...[
-          "auth-proxy",
-          "--config",
-          config,
-          "--dir",
-          identity,
-          "--hold",
-          `${options.holdSeconds}`,
-          "--drain-timeout",
-          "1",
-        ],
-        ...["--listen", "127.0.0.1:0", "--health-listen", "127.0.0.1:0"],
-      ]),
-      { stdio: ["ignore", "pipe", "pipe"] },
-    ),
-  )
+  const startAuthProxy = (listen: string) =>
+    start(
+      "auth proxy",
+      cluster.spawn(
+        ...program([
+          ...["auth-proxy", "--config", config, "--dir", identity],
+          ...["--hold", `${options.holdSeconds}`, "--drain-timeout", "1"],
+          ...["--listen", listen, "--health-listen", "127.0.0.1:0", ...options.logLevel],
+        ]),
+        { stdio: ["ignore", "pipe", "pipe"] },
+      ),
+    )
+  const authProxy = startAuthProxy("127.0.0.1:0")
   const carriers = await listening(authProxy, "carrier")
-  const agent = start(
-    "agent",
-    cluster.spawn(
-      ...program([
-        ...["tunnel", "--relay", relayUrl, "--cluster", clusterName, "--dir", identity, "--ca-file", caFile],
-        ...["--auth-proxy", `127.0.0.1:${carriers.port}`, "--health-listen", "127.0.0.1:0"],
-      ]),
-      { stdio: ["ignore", "pipe", "pipe"] },
-    ),
-  )
-  const health = { agent: await listening(agent, "health"), "auth-proxy": await listening(authProxy, "health") }
-  await agent.until("a control session", (line) => (line.message === "control session open" ? true : undefined))
+  const startAgent = async () => {
+    const agent = start(
+      "agent",
+      cluster.spawn(
+        ...program([
+          ...["tunnel", "--relay", relayUrl, "--cluster", clusterName, "--dir", identity, "--ca-file", caFile],
+          ...["--auth-proxy", `127.0.0.1:${carriers.port}`, "--health-listen", "127.0.0.1:0"],
+        ]),
+        { stdio: ["ignore", "pipe", "pipe"] },
+      ),
+    )
+    const at = await listening(agent, "health")
+    await agent.until("a control session", (line) => (line.message === "control session open" ? true : undefined))
+    return { agent, health: at }
+  }
+  let running = await startAgent()
+  const health = { agent: () => running.health, "auth-proxy": await listening(authProxy, "health") }
 
   const inside = async (url: string): Promise<string> => {
     const script = `process.stdout.write(await (await fetch(${JSON.stringify(url)})).text())`
     return (await cluster.run(process.execPath, ["-e", script])).stdout
   }
   return {
-    agent,
+    get agent() {
+      return running.agent
+    },
+    async restartAgent(signal) {
+      await running.agent.stop(signal)
+      running = await startAgent()
+    },
     authProxy,
+    authProxyAgain: async () => {
+      const again = startAuthProxy(`127.0.0.1:${carriers.port}`)
+      await listening(again, "carrier")
+      return again
+    },
     pin,
     authProxyAccount: `system:serviceaccount:${namespace}:${account}`,
     holdMillis: options.holdSeconds * 1000,
     async metric(of, name) {
-      const text = await inside(`http://127.0.0.1:${health[of].port}/metrics`)
+      const { port } = of === "agent" ? health.agent() : health["auth-proxy"]
+      const text = await inside(`http://127.0.0.1:${port}/metrics`)
       const values = text.split("\n").filter((line) => line.startsWith(`${name} `) || line.startsWith(`${name}{`))
       return values.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(" ") + 1)), 0)
     },

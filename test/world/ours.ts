@@ -5,6 +5,7 @@ import { root } from "../project.ts"
 const entries = {
   clusterconnect: "proxy/main.ts",
   "clusterconnect-agent": "agent/main.ts",
+  "clusterconnect-operator": "operator/main.ts",
   "clusterconnect-relay": "relay/main.ts",
 } as const
 
@@ -20,4 +21,14 @@ export const ours = (
   return folder === undefined
     ? [process.execPath, [join(root, entries[program]), ...args]]
     : [join(folder, program), args]
+}
+
+/** The command line behind another one that starts it elsewhere, as `nsenter --net=… --`. */
+export const prefixed = (
+  within: readonly string[],
+  command: string,
+  args: readonly string[],
+): readonly [command: string, args: readonly string[]] => {
+  const [first, ...rest] = [...within, command, ...args]
+  return [first ?? command, rest]
 }

@@ -3,18 +3,22 @@ import { stringify } from "yaml"
 
 /**
  * A relay behind the recorder, which terminates TLS: it listens in plain text on loopback and believes the recorder's peers nothing.
- * Everybody of the issuer may connect to the one cluster.
+ * With `served` it stands by itself and speaks TLS. Everybody of the issuer may connect to the clusters.
  */
 export const relayConfiguration = (options: {
   readonly relayUrl: string
   readonly directory: string
   readonly issuer: string
   readonly idpCa: string
-  readonly clusterName: string
+  readonly clusters: readonly string[]
+  readonly served?: { readonly listen: string; readonly certFile: string; readonly keyFile: string }
 }): string =>
   stringify({
     publicUrl: options.relayUrl,
-    listen: "127.0.0.1:0",
+    listen: options.served?.listen ?? "127.0.0.1:0",
+    ...(options.served === undefined
+      ? {}
+      : { tls: { certFile: options.served.certFile, keyFile: options.served.keyFile } }),
     healthListen: "127.0.0.1:0",
     database: join(options.directory, "relay.sqlite"),
     auditLog: join(options.directory, "audit.log"),
@@ -28,5 +32,5 @@ export const relayConfiguration = (options: {
         },
       },
     ],
-    policy: [{ issuer: "main", clusters: [options.clusterName], role: "connect" }],
+    policy: [{ issuer: "main", clusters: options.clusters, role: "connect" }],
   })

@@ -52,7 +52,11 @@ export class CarrierPort {
         response.writeHead(404, headers).end(request.method === "HEAD" ? undefined : body)
       },
       onUpgrade: (request, socket, head) => {
-        const carrier = carrierHead(request, { dialled: dialledAs(socket), bootNonce })
+        const carrier = carrierHead(request, {
+          dialled: dialledAs(socket),
+          bootNonce,
+          draining: streams.draining,
+        })
         if (Either.isLeft(carrier)) return refused(socket, carrier.left)
         authenticated(socket)
         upgrades.handleUpgrade(request as IncomingMessage, socket, head, (webSocket) => {

@@ -28,7 +28,18 @@ export class InstanceGone extends refusal(
   "the stream is held by an auth proxy that is not here any more",
 ) {}
 
-export type CarrierRefusal = CarrierPathUnknown | CarrierHeaderInvalid | CarrierProtocolUnknown | InstanceGone
+export class AuthProxyDraining extends refusal(
+  "AuthProxyDraining",
+  503,
+  "this auth proxy is shutting down and takes no new stream; those that it holds may come back",
+) {}
+
+export type CarrierRefusal =
+  | CarrierPathUnknown
+  | CarrierHeaderInvalid
+  | CarrierProtocolUnknown
+  | InstanceGone
+  | AuthProxyDraining
 
 export interface CarrierHead {
   readonly callerHash: string
@@ -40,7 +51,7 @@ export interface CarrierHead {
 /** Reads a carrier's upgrade request. What it says about the caller is the relay's word: good for limits and logs, never for access. */
 export const carrierHead = (
   request: { readonly url?: string | undefined; readonly rawHeaders: readonly string[] },
-  here: { readonly dialled: string; readonly bootNonce: string },
+  here: { readonly dialled: string; readonly bootNonce: string; readonly draining: boolean },
 ): Either.Either<CarrierHead, CarrierRefusal> =>
   Either.gen(function* () {
     if (request.url !== path.authProxyCarrier) return yield* Either.left(new CarrierPathUnknown({}))
@@ -57,6 +68,8 @@ export const carrierHead = (
     if (wanted.length > 1) return yield* malformed(instanceHeader)
     const nonce = wanted[0]?.[1].split("#").at(-1)
     if (nonce !== undefined && nonce !== here.bootNonce) return yield* Either.left(new InstanceGone({}))
+    // Name servers and endpoints lag behind readiness by half a minute, and an agent prefers whoever has the fewest carriers: us.
+    if (nonce === undefined && here.draining) return yield* Either.left(new AuthProxyDraining({}))
     return { callerHash, clientAddress, instance }
   })
 

@@ -1,4 +1,4 @@
-import { Effect, Either, ExecutionStrategy, Exit, Scope, Stream } from "effect"
+import { Cause, Effect, ExecutionStrategy, Exit, Option, Scope, Stream } from "effect"
 import type { EntriesRefused } from "../../../identity/entryFaults.ts"
 import type { IssuerState } from "../../../identity/IssuerKeys.ts"
 import { makeTokenVerifier, type TokenVerifierService } from "../../../identity/TokenVerifier.ts"
@@ -61,13 +61,17 @@ export const makeLivePolicy = (
       Effect.gen(function* () {
         if (loaded.hash === current.hash) return
         const previous = current
-        const next = yield* Effect.either(built(loaded, previous, environment, log, scope, polled, first.settings))
-        if (Either.isLeft(next)) {
-          failure = next.left.message
-          log.error("configuration refused; the last good one stays in force", { cause: next.left._tag, failure })
+        const next = yield* Effect.exit(built(loaded, previous, environment, log, scope, polled, first.settings))
+        if (Exit.isFailure(next)) {
+          if (Cause.isInterruptedOnly(next.cause)) return yield* Effect.interrupt
+          const refused = Option.getOrUndefined(Cause.failureOption(next.cause))
+          // A defect of ours must not end the following: the next change would go unseen.
+          failure = refused?.message ?? Cause.pretty(next.cause)
+          const cause = refused?._tag ?? "defect"
+          log.error("configuration refused; the last good one stays in force", { cause, failure })
           return
         }
-        current = next.right
+        current = next.value
         failure = undefined
         log.info("configuration in force", { hash: current.hash })
         // Only the search for keys ends: a request that is being verified is answered, one under way keeps its connection.
@@ -112,6 +116,22 @@ const built = (
     const settings = yield* settingsOf(value, environment)
     if (first !== undefined) yield* mayFollow(settings, first)
     const scope = yield* Scope.fork(parent, ExecutionStrategy.sequential)
+    return yield* parts(settings, scope, hash, previous, environment, log, parent, polled).pipe(
+      Effect.onError(() => Scope.close(scope, Exit.void)),
+    )
+  })
+
+const parts = (
+  settings: Settings,
+  scope: Scope.CloseableScope,
+  hash: string,
+  previous: Built | undefined,
+  environment: Readonly<Record<string, string | undefined>>,
+  log: Log,
+  parent: Scope.Scope,
+  polled: { readonly pollMillis?: number },
+): Effect.Effect<Built, EntriesRefused> =>
+  Effect.gen(function* () {
     const verifier = yield* makeTokenVerifier({
       entries: settings.entries,
       refusedAudiences: settings.refusedAudiences,

@@ -1,7 +1,7 @@
 import { Data, Either } from "effect"
 import type { EntriesRefused } from "../../../identity/entryFaults.ts"
 import type { JwtEntry } from "../../../identity/JwtEntry.ts"
-import { checkEntries, withDefaultAudience } from "../../../identity/mappingFaults.ts"
+import { checkEntries, entryAccepting, withDefaultAudience } from "../../../identity/mappingFaults.ts"
 import { defaultClusterAudience, defaultRelayAudience, relayUrl } from "../../../protocol/names.ts"
 import type { AuthProxyConfiguration } from "./AuthProxyConfiguration.ts"
 
@@ -68,7 +68,7 @@ export const settingsOf = (
     const entries = yield* checkEntries(
       withDefaultAudience(authentication.jwt, defaultClusterAudience(url, clusterName)),
     )
-    const shared = entries.find(({ issuer }) => issuer.audiences?.includes(relayAudience))
+    const shared = entryAccepting(entries, relayAudience)
     if (shared !== undefined && !allowRelayAudience)
       return yield* Either.left(new AudienceShared({ detail: `entry ${shared.name}, audience ${relayAudience}` }))
     return {

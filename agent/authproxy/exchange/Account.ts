@@ -4,6 +4,7 @@ import type { Caller } from "../../../identity/claimMapping.ts"
 import { originalUserExtra } from "../../../identity/impersonationRoles.ts"
 import type { VerifiedToken } from "../../../identity/TokenVerifier.ts"
 import type { Log } from "../../../platform/logs.ts"
+import { timingValue } from "../../../protocol/serverTiming.ts"
 import { inFlight, requestBytes, requestSeconds, requests, responseBytes } from "../metrics.ts"
 import type { Witness } from "./admit.ts"
 import { type Incoming, valuesOf } from "./Incoming.ts"
@@ -20,6 +21,7 @@ export class Account implements Witness {
   readonly #incoming: Incoming
   readonly #about: { readonly cluster: string; readonly clientAddress: string }
   readonly #started = performance.now()
+  #sentAt: number | undefined
   #token: VerifiedToken | undefined
   #caller: Caller | undefined
   #effective: Caller | undefined
@@ -47,6 +49,13 @@ export class Account implements Witness {
   /** Whom the request was sent as: another than the caller with `kubectl --as`. */
   sentAs(caller: Caller): void {
     this.#effective = caller
+    this.#sentAt = performance.now()
+  }
+
+  /** How long admission took, and the API server from then to now: for the answer's head. */
+  timing(): string {
+    const sentAt = this.#sentAt ?? performance.now()
+    return timingValue({ "cc-auth-proxy": sentAt - this.#started, "cc-api-server": performance.now() - sentAt })
   }
 
   received(bytes: number): void {

@@ -25,7 +25,7 @@ export const refuse = (
   account: Account,
 ): void => {
   const refusal = refusalOf(refused)
-  const { headers, body } = refusalResponse(refusal)
+  const { headers, body } = refusalResponse(refusal, request.url)
   account.answered(refusal.code, refusal.cause)
   response.sendDate = false
   const unread = isUnread(request)

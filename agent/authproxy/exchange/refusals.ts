@@ -24,7 +24,7 @@ export class MalformedRequest extends refusal("MalformedRequest", 400, "the requ
 export class MethodRefused extends refusal(
   "MethodRefused",
   405,
-  "the method is none of GET, HEAD, POST, PUT, PATCH, DELETE and OPTIONS",
+  "the method is none of GET, HEAD, POST, PUT, PATCH and DELETE",
 ) {}
 export class HttpVersionRefused extends refusal("HttpVersionRefused", 505, "only HTTP/1.1 is spoken here") {}
 export class TargetNotOriginForm extends refusal(
@@ -185,10 +185,16 @@ export class ApiServerConnectionLost extends refusal(
   "the connection to the API server was lost before its answer",
   "api-server",
 ) {}
+export class ApiServerSilent extends refusal(
+  "ApiServerSilent",
+  503,
+  "the API server has taken the request and says nothing, not even whether it is alive; try again, and look after it if this stays",
+  "api-server",
+) {}
 export class OutcomeUnknown extends refusal(
   "OutcomeUnknown",
   504,
-  "the connection to the API server was lost before its answer; whether the request took effect is unknown, look before you repeat it",
+  "the API server gave no answer; whether the request took effect is unknown, look before you repeat it",
   "api-server",
 ) {}
 export class ApiServerAnswerRefused extends refusal(
@@ -238,6 +244,7 @@ export type ExchangeRefusal = InstanceType<
   | typeof ServiceAccountRefused
   | typeof ApiServerUnreachable
   | typeof ApiServerConnectionLost
+  | typeof ApiServerSilent
   | typeof OutcomeUnknown
   | typeof ApiServerAnswerRefused
 >

@@ -22,7 +22,11 @@ export type TargetRefusal =
   | TargetEmptySegment
   | TargetEncodedSlash
 
-const methods = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
+/**
+ * What the API server has verbs for. Not OPTIONS: it has none there, so no impersonation could be allowed for it
+ * (docs/decisions/0025-what-is-refused-by-judgement.md).
+ */
+const methods = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"])
 
 /** RFC 3986: what may stand in a path or query, with the few more that Go's client leaves as they are. */
 const urlCharacters = /^[A-Za-z0-9\-._~!$&'()*+,;=:@/?%[\]|^"<>`{}\\]*$/

@@ -22,8 +22,14 @@ export interface RecordingServer {
   /** Heads of requests in order, without the auth proxy's own questions. */
   readonly heads: string[]
   answer: Answer
+  /** False: questions whether it lives stay unanswered. */
+  alive: boolean
+  /** False: the auth proxy's credential is refused in its own questions. */
+  knowsAccount: boolean
   /** Resolves when a head satisfies the test, at once if one has. */
   until(wanted: (head: string) => boolean): Promise<string>
+  /** Resolves at the next question of the auth proxy whether the API server lives. */
+  untilAskedForLife(): Promise<void>
   stop(): Promise<void>
 }
 
@@ -33,14 +39,18 @@ const length = (head: string) => Number(/^content-length: (\d+)$/im.exec(head)?.
 export const plainAnswer = (status: string, body: string, headers = ""): string =>
   `HTTP/1.1 ${status}\r\nContent-Type: application/json\r\n${headers}Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`
 
+/** The auth proxy's own: a caller's would impersonate. */
+const isAboutLife = (head: string) => head.startsWith("GET /livez ") && !head.includes("Impersonate-User")
+
 const isOwnQuestion = (head: string) =>
-  head.startsWith("GET /version ") || head.includes("Impersonate-User: clusterconnect-probe")
+  head.startsWith("GET /version ") || isAboutLife(head) || head.includes("Impersonate-User: clusterconnect-probe")
 
 export const startRecordingServer = async (): Promise<RecordingServer> => {
   const authority = await certificateAuthority("recording API server")
   const { cert, key } = await authority.issue("127.0.0.1")
   const sockets = new Set<Socket>()
   const waiting = new Set<() => void>()
+  const lifeAsked: (() => void)[] = []
   const server = tls.createServer({ cert, key, ALPNProtocols: ["http/1.1"] }, (socket) => {
     const connection: RecordedConnection = { socket, received: "" }
     let unparsed = ""
@@ -64,6 +74,12 @@ export const startRecordingServer = async (): Promise<RecordingServer> => {
         body = length(head)
         if (isOwnQuestion(head)) {
           connection.received = ""
+          if (isAboutLife(head)) for (const asked of lifeAsked.splice(0)) asked()
+          if (!recorder.alive && isAboutLife(head)) continue
+          if (!recorder.knowsAccount) {
+            socket.write(plainAnswer("401 Unauthorized", '{"kind":"Status","code":401}'))
+            continue
+          }
           socket.write(
             head.startsWith("GET")
               ? plainAnswer("200 OK", '{"major":"1","minor":"37"}')
@@ -87,6 +103,8 @@ export const startRecordingServer = async (): Promise<RecordingServer> => {
     connections: [],
     heads: [],
     answer: (socket) => socket.write(plainAnswer("200 OK", "{}")),
+    alive: true,
+    knowsAccount: true,
     until: (wanted) =>
       new Promise((resolve) => {
         const look = () => {
@@ -98,6 +116,7 @@ export const startRecordingServer = async (): Promise<RecordingServer> => {
         waiting.add(look)
         look()
       }),
+    untilAskedForLife: () => new Promise((resolve) => void lifeAsked.push(resolve)),
     stop: async () => {
       for (const socket of sockets) socket.destroy()
       if (!server.listening) return

@@ -3,6 +3,7 @@ import https from "node:https"
 import net from "node:net"
 import tls from "node:tls"
 import type { ServiceAccountFiles } from "./ServiceAccountFiles.ts"
+import { SignOfLife } from "./SignOfLife.ts"
 
 /** A Status must reach the client within 10 s of its request; the way there and back takes some of it. */
 export const connectMillis = 8_000
@@ -32,6 +33,7 @@ export interface ApiRequest {
 export class ApiServer {
   readonly url: URL
   readonly files: ServiceAccountFiles
+  readonly signOfLife = new SignOfLife(this)
   readonly #reads: https.Agent
   readonly #writes: https.Agent
   readonly #secured = new WeakSet<net.Socket>()

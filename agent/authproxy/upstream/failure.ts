@@ -2,6 +2,7 @@ import type { ClientRequest } from "node:http"
 import {
   ApiServerAnswerRefused,
   ApiServerConnectionLost,
+  ApiServerSilent,
   ApiServerUnreachable,
   OutcomeUnknown,
 } from "../exchange/refusals.ts"
@@ -19,10 +20,18 @@ export const upstreamRefusal = (
   const code = error.code ?? error.name
   if (!request.reusedSocket && !api.wasSecured(request.socket)) return new ApiServerUnreachable({ detail: code })
   if (code.startsWith("HPE_")) return new ApiServerAnswerRefused({ detail: "it is not well-formed HTTP" })
-  return method === "GET" || method === "HEAD"
+  return isRead(method)
     ? new ApiServerConnectionLost({ detail: code })
-    : new OutcomeUnknown({ detail: code })
+    : new OutcomeUnknown({ detail: `the connection was lost (${code})` })
 }
+
+/** What it means that the API server has taken a request and shows no sign of life. */
+export const silenceRefusal = (method: string): ApiServerSilent | OutcomeUnknown =>
+  isRead(method)
+    ? new ApiServerSilent({})
+    : new OutcomeUnknown({ detail: "it does not even answer whether it is alive" })
+
+const isRead = (method: string): boolean => method === "GET" || method === "HEAD"
 
 /** Whether a request may be sent a second time: it changes nothing, has no body, and met a connection that was just being closed. */
 export const mayRetry = (
@@ -30,7 +39,7 @@ export const mayRetry = (
   { method, body }: { readonly method: string; readonly body: { readonly kind: string } },
   error: NodeJS.ErrnoException,
 ): boolean =>
-  (method === "GET" || method === "HEAD") &&
+  isRead(method) &&
   body.kind === "none" &&
   request.reusedSocket &&
   (error.code === "ECONNRESET" || error.code === "EPIPE")

@@ -4,9 +4,10 @@ import { holdBody, releaseBody } from "../../../platform/tlsListener.ts"
 import type { Account } from "../exchange/Account.ts"
 import type { AdmissionRefusal, Admitted } from "../exchange/admit.ts"
 import { discardRest, isUnread, refuse } from "../exchange/answer.ts"
+import { longRunning } from "../exchange/longRunning.ts"
 import { ApiServerAnswerRefused, ServiceAccountRefused } from "../exchange/refusals.ts"
 import type { ApiServer } from "./ApiServer.ts"
-import { mayRetry, upstreamRefusal } from "./failure.ts"
+import { mayRetry, silenceRefusal, upstreamRefusal } from "./failure.ts"
 import { requestHeaders } from "./requestHeaders.ts"
 import { isDelimited, responseHeaders, serverValue } from "./responseHeaders.ts"
 
@@ -32,6 +33,7 @@ class Exchange {
   readonly #response: ServerResponse
   #upstream: ClientRequest | undefined
   #sessionEnd: ReturnType<typeof setTimeout> | undefined
+  #endWatch: (() => void) | undefined
   #answered = false
   #over = false
   /** Nobody takes the rest of the upload any more. */
@@ -54,6 +56,17 @@ class Exchange {
     this.#sessionEnd = setTimeout(() => this.#expire(), maxSessionMillis)
     this.#send(true)
     this.#pumpBody()
+    this.#watchForSilence()
+  }
+
+  /** From here on: a first connection has its own time. */
+  #watchForSilence(): void {
+    const { admitted, api } = this.#passage
+    const { method, target } = admitted.incoming
+    if (this.#over || longRunning(target)) return
+    this.#endWatch = api.signOfLife.watch(() => {
+      if (!this.#answered) this.#refuse(silenceRefusal(method))
+    })
   }
 
   #send(first: boolean): void {
@@ -119,10 +132,14 @@ class Exchange {
     if (!isDelimited(method, answer))
       return void this.#refuse(new ApiServerAnswerRefused({ detail: "it has neither a length nor chunks" }))
     this.#answered = true
+    this.#endWatch?.()
     account.answered(statusCode, "api-server")
     const response = this.#response
     const unread = isUnread(this.#request) ? ["Connection", "close"] : []
-    response.writeHead(statusCode, [...responseHeaders(answer.rawHeaders).map(serverValue), ...unread])
+    response.writeHead(statusCode, [
+      ...responseHeaders(answer.rawHeaders, account.timing()).map(serverValue),
+      ...unread,
+    ])
     response.flushHeaders()
     answer.on("data", (chunk: Buffer) => account.sent(chunk.length))
     answer.pipe(response, { end: false })
@@ -151,6 +168,7 @@ class Exchange {
     if (this.#over || this.#answered) return void this.#cut(refused._tag)
     this.#over = true
     this.#discarding = true
+    this.#endWatch?.()
     this.#upstream?.destroy()
     refuse(this.#request, this.#response, refused, this.#passage.account)
   }
@@ -175,6 +193,7 @@ class Exchange {
 
   #finish(): void {
     clearTimeout(this.#sessionEnd)
+    this.#endWatch?.()
     const complete = this.#over
     this.#over = true
     if (!complete) this.#upstream?.destroy()

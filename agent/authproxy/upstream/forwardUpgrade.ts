@@ -69,7 +69,7 @@ export const forwardUpgrade = (passage: Passage, upgrade: UpgradeProtocol, socke
     answered = true
     account.answered(101, "api-server")
     sessions.add(1)
-    socket.write(switchHead(answer), "latin1")
+    socket.write(switchHead(answer, account.timing()), "latin1")
     if (first.length > 0) {
       account.sent(first.length)
       socket.write(first)
@@ -96,11 +96,11 @@ const switchFault = ({ statusCode, rawHeaders }: IncomingMessage, upgrade: Upgra
   return connection.includes("upgrade") ? undefined : "its Connection header does not name Upgrade"
 }
 
-const switchHead = ({ rawHeaders }: IncomingMessage): string => {
+const switchHead = ({ rawHeaders }: IncomingMessage, timing: string): string => {
   const [protocol = ""] = headerLines(rawHeaders).flatMap(([name, value]) =>
     name.toLowerCase() === "upgrade" ? [value] : [],
   )
-  const headers = ["Connection", "Upgrade", "Upgrade", protocol, ...responseHeaders(rawHeaders)]
+  const headers = ["Connection", "Upgrade", "Upgrade", protocol, ...responseHeaders(rawHeaders, timing)]
   return responseHead(101, headers)
 }
 
@@ -114,7 +114,7 @@ const relayAnswer = (
 ): void => {
   const status = answer.statusCode ?? 0
   const body = hasBody(method, status)
-  const kept = responseHeaders(answer.rawHeaders)
+  const kept = responseHeaders(answer.rawHeaders, account.timing())
   const headers = kept.filter((_, index) => !body || kept[index - (index % 2)]?.toLowerCase() !== "content-length")
   const framing = body ? ["Transfer-Encoding", "chunked"] : []
   socket.write(responseHead(status, [...headers, ...framing, "Connection", "close"], answer.statusMessage), "latin1")

@@ -1,4 +1,4 @@
-import { Duration, Effect, Schedule, type Scope } from "effect"
+import { Duration, Effect, type Scope } from "effect"
 import type { Caller } from "../../../identity/claimMapping.ts"
 import type { ApiServer } from "./ApiServer.ts"
 import { askApiServer } from "./askApiServer.ts"
@@ -17,11 +17,13 @@ export interface ApiServerState {
 /** The first version that checks `create` for WebSocket exec, attach and port-forward by itself. */
 const checksSessionsFrom = [1, 35] as const
 const interval = Duration.seconds(60)
+/** Rights that were just given take a moment to be known everywhere. */
+const intervalUntilAllowed = Duration.seconds(5)
 /** No right comes with this name: the question is only whether a request under another name gets through. */
 const probed: Caller = { username: "clusterconnect-probe", groups: [], uid: undefined, extra: {} }
 
 /**
- * Looks at once and every minute while the scope lives. Never fails; what is not known is treated as the worst case. `known` is
+ * Looks at once, every 5 s until impersonation works, and every minute then, while the scope lives. Never fails; what is not known is treated as the worst case. `known` is
  * what the probe that this one follows has found out about the same server.
  */
 export const probeApiServer = (
@@ -54,7 +56,8 @@ export const probeApiServer = (
         }),
       ),
     )
-    yield* Effect.forkScoped(Effect.repeat(look, Schedule.spaced(interval)))
+    const wait = Effect.suspend(() => Effect.sleep(state.impersonation === "allowed" ? interval : intervalUntilAllowed))
+    yield* Effect.forkScoped(Effect.forever(Effect.zipRight(look, wait)))
     return { state: () => state, checksSessions: () => isAtLeast(state.version, checksSessionsFrom) }
   })
 

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from "node:http"
+import { timingHeader, withoutForeignTimings } from "../../../protocol/serverTiming.ts"
 import { headerLines, listOf } from "../exchange/Incoming.ts"
 
 const hopByHop = new Set([
@@ -12,13 +13,17 @@ const hopByHop = new Set([
   "upgrade",
 ])
 
-/** The header lines of an answer that go on to the client, flat: all but those about the connection. */
-export const responseHeaders = (rawHeaders: readonly string[]): readonly string[] => {
+/**
+ * The header lines of an answer that go on to the client, flat: all but those about the connection, and but timings that pass for
+ * ours; then our own, `timing`.
+ */
+export const responseHeaders = (rawHeaders: readonly string[], timing: string): readonly string[] => {
   const named = new Set(listOf(rawHeaders, "connection").map((name) => name.toLowerCase()))
-  return headerLines(rawHeaders).flatMap(([name, value]) => {
+  const kept = headerLines(rawHeaders).flatMap(([name, value]) => {
     const lower = name.toLowerCase()
     return hopByHop.has(lower) || named.has(lower) ? [] : [name, value]
   })
+  return [...withoutForeignTimings(kept, "api-server"), timingHeader, timing]
 }
 
 /**

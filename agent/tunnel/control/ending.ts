@@ -34,8 +34,9 @@ export const rejected = (
   moment: Moment,
   cause: string,
   detail: string,
+  setback: Setback = "refused",
 ): Stepped => {
-  const [next, actions] = failed(state, connection, "refused", moment, { event: "refused", cause, detail })
+  const [next, actions] = failed(state, connection, setback, moment, { event: "refused", cause, detail })
   return [next, [close(connection, closeCode.protocolError, cause), ...actions]]
 }
 

@@ -59,6 +59,14 @@ describe("a control session", () => {
     expect(agent.dials()).toEqual([2])
   })
 
+  test("that gets no welcome is dialled again at once while streams wait: a relay that stood still refused nothing", () => {
+    const agent = started().happen({ type: "connected", id: 1 }).receive(1, challenge)
+    agent.streamsLive = true
+    agent.taken()
+    agent.pass(10_000)
+    expect(agent.dials()).toEqual([2])
+  })
+
   test("passes dials on, and answers the relay's pings", () => {
     const agent = started().open(1)
     agent.taken()

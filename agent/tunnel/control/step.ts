@@ -128,7 +128,9 @@ const timed = (state: ControlState, moment: Moment): Stepped => {
   const actions: ControlAction[] = []
   for (const connection of state.connections) {
     if (connection.phase === "proving" && isDue(connection, moment)) {
-      const [after, done] = rejected(next, connection, moment, "NoWelcome", `none within ${challengeMillis / 1000} s`)
+      // Silence is no refusal: a relay that stood still is asked again as soon as streams need it.
+      const detail = `none within ${challengeMillis / 1000} s`
+      const [after, done] = rejected(next, connection, moment, "NoWelcome", detail, "lost")
       next = after
       actions.push(...done)
     } else if (connection.phase === "open" && isDue(connection, moment)) {

@@ -10,8 +10,8 @@ import { within } from "./within.ts"
 const base64url = (text: string) => Buffer.from(text, "latin1").toString("base64url")
 
 /**
- * Sends the planned requests on one connection to the auth proxy through relay and agent. The second cluster's auth proxy forgets
- * an ended stream after 10 s: at the product's 330 s memory would grow for as long, and a short run could not tell why.
+ * Sends the planned requests on one connection to the second cluster's auth proxy through relay and agent. It remembers ended streams for the
+ * product's own 330 s, so its memory rises for as long and must be flat from then on.
  * The judge knows of each before its first byte leaves.
  */
 export const atAuthProxy = async (bench: Bench, plan: ConnectionPlan, seed: number): Promise<void> => {

@@ -18,14 +18,8 @@ const ownExtra = /^(clusterconnect\.dev|authentication\.kubernetes\.io)\//
 
 const isOwnQuestion = ({ requestURI, impersonatedUser }: AuditEvent): boolean =>
   impersonatedUser === undefined
-    ? requestURI === "/version"
+    ? requestURI === "/version" || requestURI === "/livez"
     : impersonatedUser.username.startsWith("clusterconnect-probe")
-
-/** With constrained impersonation the API server records nobody when the account may not impersonate for this verb (OPTIONS has none). */
-const isRefusedImpersonation = ({
-  responseStatus,
-}: AuditEvent & { readonly responseStatus?: { readonly message?: string } }): boolean =>
-  responseStatus?.code === 403 && / cannot impersonate-on:\S+ /.test(responseStatus.message ?? "")
 
 /**
  * Reads the API server's own record. Every request of an auth proxy's account must be by a user whose valid token was sent with
@@ -92,10 +86,7 @@ export class AuditJudge {
       return known.length === 0 ? "foreign" : `seed ${this.#seedOf(known)}: sent by ${event.user.username}`
     if (isOwnQuestion(event)) return "foreign"
     const user = event.impersonatedUser
-    if (user === undefined)
-      return isRefusedImpersonation(event) && known.some((mark) => this.#marks.get(mark)?.verdict !== undefined)
-        ? "foreign"
-        : `seed ${this.#seedOf(known)}: nobody is impersonated`
+    if (user === undefined) return `seed ${this.#seedOf(known)}: nobody is impersonated`
     const mark = this.#byUser.get(user.username)
     if (mark === undefined) return `seed ${this.#seedOf(known)}: a user whose valid token was not sent`
     if (known.some((other) => other !== mark)) return `seed ${this.#seedOf(known)}: another request's user`

@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from "node:fs"
+import { authProxyHoldMillis } from "../../../protocol/core/limits.ts"
 import type { Program } from "../../world/Program.ts"
 
 const mebibyte = 1024 * 1024
@@ -6,8 +7,13 @@ const sampleMillis = 2_000
 /** Growth over the second half below this is the collector's: the relay's heap was seen to breathe by 20 MB between two collections. */
 const freeGrowthBytes = 24 * mebibyte
 const freeGrowthShare = 0.15
+/** The product's hold: until then an auth proxy rightly remembers more and more streams that have ended. A shorter run is judged by its second half. */
+const settledMillis = authProxyHoldMillis + 10_000
 /** Connections of the attempts under way when a sample is taken: eight workers with up to four descriptors each. */
 const freeGrowthDescriptors = 32
+
+/** Four minutes. */
+const minSettledSamples = 120
 
 interface Sample {
   readonly atMillis: number
@@ -22,7 +28,7 @@ export interface Row {
   readonly middle: Sample
   readonly last: Sample
   readonly peakBytes: number
-  /** By the straight line through the second half's samples. */
+  /** By the straight line through the samples behind the hold time, in a shorter run those of its second half. */
   readonly growthBytes: number
   readonly growthDescriptors: number
   readonly isFlat: boolean
@@ -56,7 +62,9 @@ export class ProcessTable {
       const last = samples.at(-1)
       if (first === undefined || middle === undefined || last === undefined)
         throw new Error(`${name} was never seen alive`)
-      const half = samples.slice(Math.floor(samples.length / 2))
+      const settled = samples.filter(({ atMillis }) => atMillis >= first.atMillis + settledMillis)
+      const secondHalf = samples.slice(Math.floor(samples.length / 2))
+      const half = settled.length >= minSettledSamples ? settled : secondHalf
       const growthBytes = growth(half, ({ bytes }) => bytes)
       const growthDescriptors = growth(half, ({ descriptors }) => descriptors)
       const isFlat =
@@ -94,7 +102,7 @@ export const growth = (samples: readonly Sample[], of: (sample: Sample) => numbe
 /** The table for people. */
 export const tableText = (rows: readonly Row[]): string => {
   const mb = (bytes: number) => (bytes / mebibyte).toFixed(1).padStart(7)
-  const head = `${"process".padEnd(20)} start MB  half MB   end MB  peak MB  growth of 2nd half   fds start/half/end`
+  const head = `${"process".padEnd(20)} start MB  half MB   end MB  peak MB  growth once settled  fds start/half/end`
   return [
     head,
     ...rows.map(({ name, first, middle, last, peakBytes, growthBytes, growthDescriptors, isFlat }) =>

@@ -3,8 +3,11 @@ import { randomUUID } from "node:crypto"
 import { once } from "node:events"
 import { createServer, type Server } from "node:https"
 import type { AddressInfo, Socket } from "node:net"
+import { Duration } from "effect"
+import { unknownKeyCooldown } from "../../../identity/IssuerKeys.ts"
 import { newSigningKeys, privateJwks, signCompact } from "../../../identity/testing/signingKeys.ts"
 import { createAuthority } from "../../cluster/credentials/CertificateAuthority.ts"
+import { eventually } from "../../world/eventually.ts"
 import type { AttackRange } from "../range/AttackRange.ts"
 import { causeOf, request } from "../range/requests.ts"
 
@@ -123,6 +126,9 @@ export const issuers = (range: () => AttackRange): void => {
     expect(await ask(token())).toEqual([200, undefined])
     answer = (_, res) => void res.destroy()
     const forger = newSigningKeys()
+    // Makes the auth proxy look for new keys, in vain: what it had must not go with that.
+    expect(await ask(token("unknown while it is down"))).toEqual([503, "IdentityProviderUnavailable"])
+    expect(fetches).toBeGreaterThan(1)
     expect(await ask(token())).toEqual([200, undefined])
     expect((await ask(token(keys.rsa.kid, forger.rsa.privateKey)))[1]).toBe("TokenSignatureInvalid")
   })
@@ -132,12 +138,15 @@ export const issuers = (range: () => AttackRange): void => {
     await introduce()
     expect((await ask(token()))[0]).toBe(200)
     const before = fetches
+    const began = performance.now()
     const { raw } = await range().connect(range().second.name)
     for (let index = 0; index < 200; index += 1) {
       const { status } = await raw.ask(request("GET /api", { token: token(`unknown-${index}`) }))
       expect(status).toBe(401)
     }
-    expect(fetches - before).toBeLessThanOrEqual(1)
+    // Once in a cooldown: a loaded machine may need longer than one for 200 questions.
+    const cooldowns = 1 + Math.floor((performance.now() - began) / Duration.toMillis(unknownKeyCooldown))
+    expect(fetches - before).toBeLessThanOrEqual(cooldowns)
     expect((await ask(token()))[0]).toBe(200)
   })
 
@@ -147,7 +156,11 @@ export const issuers = (range: () => AttackRange): void => {
     const old = keys
     expect((await ask(token()))[0]).toBe(200)
     keys = newSigningKeys()
-    expect((await ask(token()))[0]).toBe(200)
+    // A look that a loaded machine could not finish in its 5 s is an honest 503, and the next is 30 s later.
+    await eventually("a token of the new key is accepted", 60_000, async () => {
+      const seen = await ask(token())
+      return seen[0] === 200 ? { done: undefined } : { seen }
+    })
     expect(await ask(token(old.rsa.kid, old.rsa.privateKey))).toEqual([401, "TokenKeyUnknown"])
-  })
+  }, 90_000)
 }

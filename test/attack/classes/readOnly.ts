@@ -171,7 +171,6 @@ export const readOnly = (range: () => AttackRange): void => {
           [`PUT ${pod}`, []],
           [`PATCH ${pod}`, []],
           [`DELETE ${pod}`, []],
-          [`OPTIONS ${pod}`, []],
           ["POST /apis/authentication.k8s.io/v1/tokenreviews", []],
           ["POST /apis/authorization.k8s.io/v1/subjectaccessreviews", []],
           [`POST /apis/authorization.k8s.io/v1/namespaces/${namespace}/selfsubjectaccessreviews`, []],
@@ -186,6 +185,9 @@ export const readOnly = (range: () => AttackRange): void => {
           expect([line, answer.status]).toEqual([line, 403])
           if (!line.startsWith("HEAD")) expect(causeOf(answer.body)).toStartWith("ReadOnly")
         }
+        const { raw } = await range().connect(range().second.name)
+        const options = await raw.ask(request(`OPTIONS ${pod}`, { token }))
+        expect([options.status, causeOf(options.body)]).toEqual([405, "MethodRefused"])
         expect(await range().reached(mark)).toEqual([])
       })
     })

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test"
 import type { AttackRange } from "../range/AttackRange.ts"
-import { type RawApiServer, startRawApiServer } from "../range/RawApiServer.ts"
+import { answerOf, type RawApiServer, startRawApiServer } from "../range/RawApiServer.ts"
 import { causeOf, request } from "../range/requests.ts"
 
 const spdy = ["Connection: Upgrade", "Upgrade: SPDY/3.1", "X-Stream-Protocol-Version: v4.channel.k8s.io"]
@@ -62,6 +62,46 @@ export const upgrades = (range: () => AttackRange): void => {
         expect(received.split("\r\n\r\n")).toHaveLength(2)
         expect(received).not.toContain("smuggled")
       }
+    })
+  })
+
+  describe("S2: nothing that is about the client's connection goes on, whatever it names:", () => {
+    test.each([
+      { lines: ["Connection: Impersonate-User, Authorization, close", "TE: trailers", "Trailer: Impersonate-User"] },
+      {
+        lines: ["Connection: keep-alive, Impersonate-Group", "Keep-Alive: timeout=99", "Proxy-Connection: keep-alive"],
+      },
+    ])("$lines", async ({ lines }) => {
+      api.answer = (socket) => socket.write("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+      const raw = await connect()
+      expect((await raw.ask(request("GET /api?s2-raw", { token, headers: lines }))).status).toBe(200)
+      const [head = ""] = api.arrivals[0]?.received.split("\r\n\r\n") ?? []
+      const names = head.split("\r\n").map((line) => line.split(":")[0]!.toLowerCase())
+      for (const ours of ["host", "authorization", "impersonate-user", "audit-id", "x-forwarded-for"])
+        expect([ours, names.filter((name) => name === ours)]).toEqual([ours, [ours]])
+      for (const gone of ["te", "trailer", "proxy-connection", "upgrade"]) expect(names).not.toContain(gone)
+      // Its own hop's word, if any, and nothing of the client's.
+      expect(head).not.toMatch(/^(connection|keep-alive):.*(impersonate|authorization|99)/im)
+    })
+  })
+
+  describe("S27: what may have run is not sent twice:", () => {
+    test.each(["POST", "DELETE", "PUT", "PATCH"])("%s whose kept connection ends under it", async (method) => {
+      const raw = await connect()
+      let heads = 0
+      api.answer = (socket, head) => {
+        heads += 1
+        socket.write(answerOf("200 OK", "{}"))
+        // The second request on it meets a connection that is just going away, as after an idle time.
+        socket.once("data", () => socket.destroy())
+        expect(head).toStartWith(method)
+      }
+      const ask = () => raw.ask(request(`${method} /api/v1/namespaces/d/configmaps/c`, { token }))
+      expect((await ask()).status).toBe(200)
+      const second = await ask()
+      expect([second.status, causeOf(second.body)]).toEqual([504, "OutcomeUnknown"])
+      expect(heads).toBe(1)
+      expect(api.arrivals[0]?.received.match(new RegExp(`^${method} `, "gm"))).toHaveLength(2)
     })
   })
 

@@ -4,6 +4,7 @@ import { join } from "node:path"
 import { parse, stringify } from "yaml"
 import { writeFileAtomic } from "../../../platform/files.ts"
 import { requestJson, type TrustedRoots, trustedRoots } from "../../../platform/outbound.ts"
+import { authProxyHoldMillis } from "../../../protocol/core/limits.ts"
 import { path } from "../../../protocol/names.ts"
 import type { RunOptions } from "../../cluster/process/runProgram.ts"
 import { tunnelSide } from "../../e2e/sides.ts"
@@ -11,7 +12,7 @@ import type { MintOptions } from "../../idp/IdentityProvider.ts"
 import { eventually } from "../../world/eventually.ts"
 import { listening, type Program } from "../../world/Program.ts"
 import { startWorld, type User, type World } from "../../world/World.ts"
-import { AuditTrail } from "./AuditTrail.ts"
+import { AuditTrail, type Mark } from "./AuditTrail.ts"
 import { type Connected, clusterRoots, connectRaw, type Entrance } from "./carriers.ts"
 import {
   accountNamespace,
@@ -47,7 +48,7 @@ export interface AttackRange {
    * Proves by the API server's record what an attack made the auth proxies do: a harmless request is sent afterwards, and when
    * that is on record, everything before it is. Returns what else reached the API server.
    */
-  reached(mark: number): Promise<readonly string[]>
+  reached(mark: Mark): Promise<readonly string[]>
   /** A user's proxy with a given environment; `arguments` are added to the command line. */
   user(name: string, options?: UserOptions): Promise<User>
   relay(...args: readonly string[]): Promise<string>
@@ -62,11 +63,18 @@ export interface UserOptions {
 
 export const mallory = "mallory"
 
+/** How long the two auth proxies keep a stream without a carrier, and the memory of one that has ended. */
+export interface Holds {
+  readonly firstSeconds: number
+  readonly secondSeconds: number
+}
+
 export const startAttackRange = async (
   stack: AsyncDisposableStack,
   onProgress: (line: string) => void,
+  holds: Holds = { firstSeconds: authProxyHoldMillis / 1000, secondSeconds: 10 },
 ): Promise<AttackRange> => {
-  const world = await startWorld(stack, { level: "control-plane", onProgress })
+  const world = await startWorld(stack, { level: "control-plane", holdSeconds: holds.firstSeconds, onProgress })
   const relayConfig = join(world.directory, "relay", "config.yaml")
   const ca = trustedRoots({ files: [world.caFile] })
   const tokens: string[] = []
@@ -91,7 +99,7 @@ export const startAttackRange = async (
   const configuration = parse(readFileSync(relayConfig, "utf8")) as Record<string, unknown>
   const policy = [{ issuer: "main", clusters: [world.clusterName, "edge-2"], role: "connect" }]
   await writeFileAtomic(relayConfig, stringify({ ...configuration, policy }))
-  const second = await startSecondCluster(stack, world, relayConfig)
+  const second = await startSecondCluster(stack, world, relayConfig, holds.secondSeconds)
   onProgress("second cluster joined")
   for (const subject of [mallory]) {
     const there = await entrance(second.name, subject)

@@ -44,6 +44,7 @@ export const startSecondCluster = async (
   stack: AsyncDisposableStack,
   world: World,
   relayConfig: string,
+  holdSeconds: number,
 ): Promise<SecondCluster> => {
   const name = "edge-2"
   const { cluster, relayUrl, caFile, identityProvider } = world
@@ -104,7 +105,7 @@ export const startSecondCluster = async (
     "second auth proxy",
     cluster.spawn(
       ...program([
-        ...["auth-proxy", "--config", config, "--dir", identity, "--hold", "10", "--drain-timeout", "1"],
+        ...["auth-proxy", "--config", config, "--dir", identity, "--hold", `${holdSeconds}`, "--drain-timeout", "1"],
         ...["--listen", "127.0.0.1:0", "--health-listen", "127.0.0.1:0"],
       ]),
       { stdio: ["ignore", "pipe", "pipe"] },

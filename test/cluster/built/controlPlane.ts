@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import type { ClusterOptions } from "../Cluster.ts"
 import type { Instance } from "../instance/createInstance.ts"
-import { startDaemon } from "../process/Daemon.ts"
+import { type Daemon, startDaemon } from "../process/Daemon.ts"
 import { type AdminGet, adminGet } from "./adminGet.ts"
 import { API_PORT, type ClusterFiles, SERVICE_RANGE } from "./clusterFiles.ts"
 import { startInside } from "./startInside.ts"
@@ -26,6 +26,10 @@ export interface ControlPlane {
   readonly outsideKubeconfig: string
   readonly auditLog: string | undefined
   readonly get: AdminGet
+  /** Ends the server at once and waits until it has gone. */
+  readonly killApiServer: () => Promise<void>
+  /** Starts it with the flags of the first time; returns when it is ready. */
+  readonly startApiServer: () => Promise<void>
 }
 
 /** Starts etcd and kube-apiserver; returns when the server says that it is ready. `programs` holds both. */
@@ -47,10 +51,8 @@ export async function startControlPlane(
     "--log-level=warn",
   ])
   const auditLog = options.auditLog === true ? files.path("audit.log") : undefined
-  const server = startInside(instance, "kube-apiserver", [
-    join(programs, "kube-apiserver"),
-    ...apiServerFlags(instance, files, options, auditLog),
-  ])
+  const command = [join(programs, "kube-apiserver"), ...apiServerFlags(instance, files, options, auditLog)]
+  let server = startInside(instance, "kube-apiserver", command)
 
   const adminSocket = files.path("api.sock")
   const endsWithUs = options.detached !== true
@@ -62,8 +64,20 @@ export async function startControlPlane(
   const url = outside.replace("tcp:", "https://")
   const outsideKubeconfig = files.writeAdminKubeconfig("outside.kubeconfig", url)
   const get = adminGet(outsideKubeconfig)
-  await server.until("/readyz", START_MILLIS, async () => ((await get("/readyz")) === undefined ? undefined : true))
-  return { adminSocket, outsideKubeconfig, auditLog, get }
+  const ready = () =>
+    server.until("/readyz", START_MILLIS, async () => ((await get("/readyz")) === undefined ? undefined : true))
+  await ready()
+  return {
+    adminSocket,
+    outsideKubeconfig,
+    auditLog,
+    get,
+    killApiServer: () => killChildOf(server),
+    startApiServer: async () => {
+      server = startInside(instance, "kube-apiserver", command)
+      await ready()
+    },
+  }
 }
 
 function apiServerFlags(
@@ -103,6 +117,17 @@ function apiServerFlags(
     flags.push(`--authentication-config=${files.path("authentication.yaml")}`)
   }
   return [...flags, ...(options.apiServerFlags ?? [])]
+}
+
+/** A program in the instance's pid namespace is a child of nsenter, which ends with it. */
+async function killChildOf(daemon: Daemon): Promise<void> {
+  const { pid } = daemon.identity
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim()
+  if (!/^[0-9]+$/.test(children)) throw new Error(`${daemon.name}: expected one child of ${pid}, found "${children}"`)
+  process.kill(Number(children), "SIGKILL")
+  // It stands still with a child that was stopped once, and would never notice the end.
+  process.kill(pid, "SIGCONT")
+  await daemon.gone
 }
 
 const FORWARD = [process.execPath, join(import.meta.dir, "../forward.ts")]

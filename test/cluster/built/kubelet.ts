@@ -40,6 +40,8 @@ function configuration(instance: Instance, files: ClusterFiles, socket: string) 
     resolvConf: files.path("resolv.conf"),
     podLogsDir: files.path("pod-logs"),
     volumePluginDir: files.path("kubelet-plugins"),
+    // How soon a changed Secret or ConfigMap is in running pods; a minute by default.
+    syncFrequency: "5s",
     // Machines with cgroup version 1 are still test machines.
     failCgroupV1: false,
     cgroupDriver: "cgroupfs",

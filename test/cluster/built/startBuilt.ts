@@ -102,6 +102,8 @@ function cluster(parts: {
       return runtime.importImage(archive)
     },
     addAddressName: (name, address) => addHostName(files.path("hosts"), name, address),
+    killApiServer: controlPlane.killApiServer,
+    startApiServer: controlPlane.startApiServer,
     probeInbound: () => probeInbound(inside, API_PORT, run),
     droppedPackets: () => droppedPackets(instance.namespace),
     stop,

@@ -1,5 +1,5 @@
+import type { ImageFile } from "../../../deploy/image/layerEntries.ts"
 import { ProgramFailed, runProgram } from "../process/runProgram.ts"
-import type { ImageFile } from "./ociImage.ts"
 
 /** A program needs a library that this machine does not have. */
 export class LibraryMissing extends Error {

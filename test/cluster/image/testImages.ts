@@ -18,7 +18,7 @@ const BUSYBOX_PATHS = ["/bin/busybox", "/usr/bin/busybox"]
 export async function writeBusyboxImage(output: string): Promise<void> {
   const source = busybox()
   const applets = (await mustRun(source, ["--list"])).split("\n").filter((name) => name !== "" && name !== "busybox")
-  ociImage({
+  await ociImage({
     name: BUSYBOX_IMAGE,
     output,
     files: [
@@ -33,7 +33,7 @@ export async function writeBusyboxImage(output: string): Promise<void> {
 }
 
 export async function writePauseImage(output: string): Promise<void> {
-  ociImage({
+  await ociImage({
     name: PAUSE_IMAGE,
     output,
     files: await libraryClosure(busybox(), "/bin/busybox"),

@@ -14,6 +14,8 @@ export interface Daemon {
   readonly logFile: string
   /** Undefined while it runs. */
   exitText(): string | undefined
+  /** Resolves when it has ended. */
+  readonly gone: Promise<void>
   /** Polls until `ready` returns something other than undefined; throws DaemonFailed when it ends first or the time is over. */
   until<A>(what: string, limitMillis: number, ready: () => Promise<A | undefined>): Promise<A>
 }
@@ -41,11 +43,14 @@ export function startDaemon(options: {
   })
   closeSync(log)
   let ended: string | undefined
+  const { promise: gone, resolve: hasGone } = Promise.withResolvers<void>()
   child.once("error", (error) => {
     ended = error.message
+    hasGone()
   })
   child.once("exit", (code, signal) => {
     ended ??= signal === null ? `ended with code ${code}` : `ended by ${signal}`
+    hasGone()
   })
   if (child.pid === undefined) throw new DaemonFailed(`${options.name} did not start: ${options.command.join(" ")}`)
   // One that has ended already keeps a name that no process answers to; `until` tells its story.
@@ -60,6 +65,7 @@ export function startDaemon(options: {
     identity,
     logFile: options.logFile,
     exitText: () => ended,
+    gone,
     async until(what, limitMillis, ready) {
       const deadline = performance.now() + limitMillis
       for (;;) {

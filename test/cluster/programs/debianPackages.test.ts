@@ -2,11 +2,14 @@ import { describe, expect, test } from "bun:test"
 import { ensurePackages, missingPackages, PackagesMissing } from "./debianPackages.ts"
 
 describe("system packages", () => {
-  test("on an empty machine each level names all that it needs, under Debian's names", () => {
+  test("on an empty machine each level, and the benches, name all that they need, under Debian's names", () => {
     expect(missingPackages("control-plane", () => false)).toEqual(["util-linux", "iproute2", "nftables"])
     expect(missingPackages("node", () => false)).toEqual(
       expect.arrayContaining(["util-linux", "iproute2", "nftables", "gcc", "libseccomp-dev", "busybox-static"]),
     )
+    expect(missingPackages("bench", () => false)).toEqual([
+      ...["iproute2", "gcc", "libc6-dev", "openssh-server", "openssh-client", "procps"],
+    ])
   })
 
   test("that cannot be installed are named, nothing is tried", async () => {

@@ -7,27 +7,33 @@ export class PackagesMissing extends Error {
   override readonly name = "PackagesMissing"
 }
 
+/** What the packages are for: a level of cluster, or the benches. */
+export type Purpose = Level | "bench"
+
 interface SystemNeed {
   readonly package: string
   /** There when one of these is: a program on the PATH, or a file. */
   readonly anyOf: readonly string[]
-  readonly levels: readonly Level[]
+  readonly purposes: readonly Purpose[]
 }
 
 const NEEDS: readonly SystemNeed[] = [
-  { package: "util-linux", anyOf: ["nsenter"], levels: ["control-plane", "node"] },
-  { package: "iproute2", anyOf: ["ip"], levels: ["control-plane", "node"] },
-  { package: "nftables", anyOf: ["nft"], levels: ["control-plane", "node"] },
-  { package: "gcc", anyOf: ["gcc"], levels: ["node"] },
-  { package: "libc6-dev", anyOf: ["/usr/include/stdlib.h"], levels: ["node"] },
-  { package: "libseccomp-dev", anyOf: ["/usr/include/seccomp.h"], levels: ["node"] },
-  { package: "pkg-config", anyOf: ["pkg-config"], levels: ["node"] },
-  { package: "busybox-static", anyOf: ["/bin/busybox", "/usr/bin/busybox"], levels: ["node"] },
+  { package: "util-linux", anyOf: ["nsenter"], purposes: ["control-plane", "node"] },
+  { package: "iproute2", anyOf: ["ip"], purposes: ["control-plane", "node", "bench"] },
+  { package: "nftables", anyOf: ["nft"], purposes: ["control-plane", "node"] },
+  { package: "gcc", anyOf: ["gcc"], purposes: ["node", "bench"] },
+  { package: "libc6-dev", anyOf: ["/usr/include/stdlib.h"], purposes: ["node", "bench"] },
+  { package: "libseccomp-dev", anyOf: ["/usr/include/seccomp.h"], purposes: ["node"] },
+  { package: "pkg-config", anyOf: ["pkg-config"], purposes: ["node"] },
+  { package: "openssh-server", anyOf: ["/usr/sbin/sshd"], purposes: ["bench"] },
+  { package: "openssh-client", anyOf: ["ssh"], purposes: ["bench"] },
+  { package: "procps", anyOf: ["ps"], purposes: ["bench"] },
+  { package: "busybox-static", anyOf: ["/bin/busybox", "/usr/bin/busybox"], purposes: ["node"] },
 ]
 
-/** Debian names of what this level needs and the machine has not. */
-export function missingPackages(level: Level, exists: (what: string) => boolean = onMachine): readonly string[] {
-  return NEEDS.filter((need) => need.levels.includes(level) && !need.anyOf.some(exists)).map((need) => need.package)
+/** Debian names of what this needs and the machine has not. */
+export function missingPackages(purpose: Purpose, exists: (what: string) => boolean = onMachine): readonly string[] {
+  return NEEDS.filter((need) => need.purposes.includes(purpose) && !need.anyOf.some(exists)).map((need) => need.package)
 }
 
 interface PackageMachine {
@@ -37,11 +43,11 @@ interface PackageMachine {
 
 /** Installs what is missing where apt and root are there; else throws PackagesMissing, which names the packages. */
 export async function ensurePackages(
-  level: Level,
+  purpose: Purpose,
   onProgress: (line: string) => void,
   machine: PackageMachine = thisMachine(),
 ): Promise<void> {
-  const missing = missingPackages(level, machine.exists)
+  const missing = missingPackages(purpose, machine.exists)
   if (missing.length === 0) return
   const names = missing.join(" ")
   if (!machine.mayInstall) {
@@ -54,7 +60,7 @@ export async function ensurePackages(
   await runProgram("apt-get", ["update", "--quiet"], { env })
   const install = ["install", "--quiet", "--yes", "--no-install-recommends", ...missing]
   const { code, stderr } = await runProgram("apt-get", install, { env })
-  const still = missingPackages(level, machine.exists)
+  const still = missingPackages(purpose, machine.exists)
   if (code !== 0 || still.length > 0) {
     throw new PackagesMissing(
       `apt-get could not install ${(still.length > 0 ? still : missing).join(" ")}: ${stderr.trim()}`,

@@ -84,3 +84,28 @@ export const corednsModule: GoModule = {
   ldflags: STRIPPED,
   programs: [{ name: "coredns", package: "github.com/coredns/coredns", secondsElsewhere: 52 }],
 }
+
+/** A registry to push to and pull from, and what pushes. */
+export const registryModule: GoModule = {
+  name: "registry",
+  directory: join(import.meta.dir, "../modules/registry"),
+  ldflags: STRIPPED,
+  programs: [{ name: "crane", package: "github.com/google/go-containerregistry/cmd/crane", secondsElsewhere: 3 }],
+}
+
+export const helmModule: GoModule = {
+  name: "helm",
+  directory: join(import.meta.dir, "../modules/helm"),
+  ldflags: `${STRIPPED} -X helm.sh/helm/v4/internal/version.version=v4.3.1`,
+  programs: [{ name: "helm", package: "helm.sh/helm/v4/cmd/helm", secondsElsewhere: 103 }],
+}
+
+export const fluxModule: GoModule = {
+  name: "flux",
+  directory: join(import.meta.dir, "../modules/flux"),
+  ldflags: STRIPPED,
+  programs: [
+    { name: "source-controller", package: "github.com/fluxcd/source-controller", secondsElsewhere: 144 },
+    { name: "kustomize-controller", package: "github.com/fluxcd/kustomize-controller", secondsElsewhere: 57 },
+  ],
+}

@@ -10,6 +10,10 @@ export class NotOffered extends Error {
   override readonly name = "NotOffered"
 }
 
+const notOurs = async () => {
+  throw new NotOffered("only the API server of a cluster that was built here can be stopped and started")
+}
+
 type Admin = (args: readonly string[], options?: RunOptions) => Promise<string>
 
 /** What the two providers that did not make their cluster from parts have to say about it. */
@@ -89,6 +93,8 @@ export async function outsideCluster(parts: OutsideCluster): Promise<Cluster> {
     admin,
     addAddressName: (name, address) => parts.addAddressName(name, address, admin),
     probeInbound: () => probeInbound(api.host, api.port, parts.run),
+    killApiServer: notOurs,
+    startApiServer: notOurs,
     droppedPackets: async () => 0,
     stop,
     [Symbol.asyncDispose]: stop,

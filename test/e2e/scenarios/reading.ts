@@ -39,7 +39,10 @@ export const reading = (sides: () => Sides): void => {
   test("raw paths with queries and escapes reach the API server as they were written", async () => {
     await bothSay(sides(), ["get", "--raw", "/version"])
     await bothSay(sides(), ["get", "--raw", "/apis/apps/v1?timeout=3s"])
-    await bothSay(sides(), ["get", "--raw", "/api/v1/namespaces/e2e/pods?labelSelector=e2e%3Dfixed&limit=1"])
+    const pods = "/api/v1/namespaces/e2e/pods?labelSelector=e2e%3Dfixed&limit=1"
+    // A list and where it goes on carry the store's revision, which any write between the two raises.
+    const normal = (text: string) => text.replace(/"(resourceVersion|continue)":"[^"]*"/g, '"$1":""')
+    await bothSay(sides(), ["get", "--raw", pods], { normal })
     const { tunnel } = await bothSay(sides(), ["get", "--raw", "/apis/nothing.example/v1"])
     expect(tunnel.code).toBe(1)
   })

@@ -9,7 +9,17 @@ import { eventually } from "../../world/eventually.ts"
 import { ours } from "../../world/ours.ts"
 import { follow, listening } from "../../world/Program.ts"
 import type { World } from "../../world/World.ts"
-import { apiServerPid, ask, audiences, frozen, honestly, started, token, worksAgain } from "../Adversity.ts"
+import {
+  apiServerPid,
+  ask,
+  audiences,
+  frozen,
+  honestly,
+  honestlyAtFirst,
+  started,
+  token,
+  worksAgain,
+} from "../Adversity.ts"
 
 /** What the user's kubectl says when something breaks in a session that works. */
 export const later = (world: () => World, stack: AsyncDisposableStack): void => {
@@ -53,7 +63,7 @@ export const later = (world: () => World, stack: AsyncDisposableStack): void => 
         expect(await honestly(dora.side, "write")).toMatch(said)
       })
       await worksAgain(dora.side)
-    })
+    }, 120_000)
   test("10,000 connections that say nothing are bounded, and the session goes on beside them", async () => {
     const { port } = await listening(world().relay, "public")
     const sockets: net.Socket[] = []
@@ -81,6 +91,7 @@ export const later = (world: () => World, stack: AsyncDisposableStack): void => 
     await world().relay.stop("SIGKILL")
     expect(await honestly(dora.side)).toContain("clusterconnect relay: ")
     expect(await honestly(dora.side, "write")).toContain("clusterconnect relay: ")
+    expect(await honestlyAtFirst(dora.side, dora.folder)).toContain("Warning: clusterconnect relay: ")
     const configuration = parse(readFileSync(configFile(), "utf8"))
     await writeFileAtomic(configFile(), stringify({ ...configuration, listen: `127.0.0.1:${port}` }))
     const [command, args] = ours("clusterconnect-relay", ["serve", "--config", configFile()])
@@ -88,14 +99,45 @@ export const later = (world: () => World, stack: AsyncDisposableStack): void => 
     stack.defer(() => again.stop())
     await listening(again, "public")
     await worksAgain(dora.side)
-  })
+  }, 180_000)
   test("an identity provider that is gone later stops nobody whose keys are known", async () => {
     await world().identityProvider.stop()
     writeFileSync(join(dora.folder, "cluster-token"), await token(world(), { audience: audiences(world()).cluster }))
     await worksAgain(dora.side)
+    await world().identityProvider.start()
   })
-  test("an API server that is gone is named", async () => {
-    process.kill(await apiServerPid(world()), "SIGKILL")
-    expect(await honestly(dora.side)).toMatch(/clusterconnect api-server: |clusterconnect auth-proxy: .*API server/)
-  })
+  test("an API server that stands still is named, and the session works again when it goes on", async () => {
+    await worksAgain(dora.side)
+    await frozen(await apiServerPid(world()), async () => {
+      expect(await honestly(dora.side)).toContain("clusterconnect api-server: ")
+      expect(await honestly(dora.side, "write")).toContain("clusterconnect api-server: ")
+    })
+    await worksAgain(dora.side)
+  }, 90_000)
+  test("an API server that is gone is named, and the session works again when it is back", async () => {
+    await world().cluster.killApiServer()
+    expect(await honestly(dora.side)).toContain("clusterconnect api-server: ")
+    expect(await honestly(dora.side, "write")).toContain("clusterconnect api-server: ")
+    expect(await honestlyAtFirst(dora.side, dora.folder)).toContain("Warning: clusterconnect api-server: ")
+    await world().cluster.startApiServer()
+    await worksAgain(dora.side)
+  }, 180_000)
+  test("an auth proxy that starts without its identity provider names it, and serves as soon as it is back", async () => {
+    const { authProxy, identityProvider } = world()
+    await worksAgain(dora.side)
+    await identityProvider.stop()
+    await authProxy.stop("SIGKILL")
+    await world().authProxyAgain()
+    const seen = await eventually("the auth proxy's own answer", 60_000, async () => {
+      const answer = await ask(dora.side)
+      return answer.stderr.includes("identity-provider") ? { done: answer.stderr } : { seen: answer }
+    })
+    expect(seen).toContain("clusterconnect identity-provider: ")
+    expect(await honestly(dora.side, "write")).toContain("clusterconnect identity-provider: ")
+    await identityProvider.start()
+    await eventually("the keys are there", 90_000, async () => {
+      const answer = await ask(dora.side, "write")
+      return answer.code === 0 ? { done: true } : { seen: answer.stderr }
+    })
+  }, 240_000)
 }

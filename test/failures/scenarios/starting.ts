@@ -28,7 +28,7 @@ export const starting = (world: () => World): void => {
     const { code, lines } = await refusedStart(world(), { clusterToken: "not-a-token" })
     expect([code, lines[0]]).toEqual([exit.notAuthenticated, expect.stringContaining("is not a JWT")])
   })
-  test("with a cluster token for somebody else the auth proxy's refusal is shown with its remedy", async () => {
+  test("with a cluster token for somebody else the start says whose it should be", async () => {
     const { code, lines } = await refusedStart(world(), {
       clusterToken: await token(world(), { audience: "somebody-else" }),
     })

@@ -1,0 +1,124 @@
+import { Transform, type TransformCallback } from "node:stream"
+
+/** How long the server must have said nothing before it counts as having nothing on the way. */
+const QUIET_MILLIS = 200
+/** kubectl ends a session that got no answer to its pings for 61 s; the answer stands in the queue behind the data as well. */
+const MAX_HOLD_MILLIS = 20_000
+/** Pings come every 5 s; whoever sends more than this gets through at once. */
+const MAX_HELD_BYTES = 1_024
+
+/** What the other direction is doing. */
+export interface OtherDirection {
+  /** Bytes of the server wait for the client: here, or in the kernel because nobody reads them. */
+  readonly isBehind: () => boolean
+}
+
+/**
+ * The client's bytes on their way to the server, all and in order; only keep-alives (WebSocket ping, SPDY/3.1 PING) wait while bytes
+ * of the server are on the way to the client. A server that is done closes its socket while its last bytes are still queued in the
+ * kernel: any byte that arrives there then is answered by a reset, and what was queued is lost. The answer to a keep-alive would
+ * come behind those bytes anyway, so that nobody can tell the difference. Everything else goes at once and takes what waits along.
+ */
+export class KeepAliveHold extends Transform {
+  readonly #other: OtherDirection
+  readonly #maxHoldMillis: number
+  #held: Buffer[] = []
+  #heldBytes = 0
+  #heardAt = Number.NEGATIVE_INFINITY
+  #heldSince = 0
+  #timer: ReturnType<typeof setTimeout> | undefined
+
+  constructor(other: OtherDirection, maxHoldMillis = MAX_HOLD_MILLIS) {
+    super()
+    this.#other = other
+    this.#maxHoldMillis = maxHoldMillis
+  }
+
+  /** Bytes came from the server. */
+  heard(): void {
+    this.#heardAt = performance.now()
+  }
+
+  override _transform(chunk: Buffer, _: BufferEncoding, done: TransformCallback): void {
+    if (isKeepAlive(chunk) && this.#mustHold() && this.#heldBytes + chunk.length <= MAX_HELD_BYTES) {
+      this.#held.push(chunk)
+      this.#heldBytes += chunk.length
+      if (this.#timer === undefined) {
+        this.#heldSince = performance.now()
+        this.#wait()
+      }
+    } else {
+      this.#release()
+      this.push(chunk)
+    }
+    done()
+  }
+
+  override _flush(done: TransformCallback): void {
+    this.#release()
+    done()
+  }
+
+  override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
+    this.#clear()
+    done(error)
+  }
+
+  #mustHold(): boolean {
+    return this.#other.isBehind() || performance.now() - this.#heardAt < QUIET_MILLIS
+  }
+
+  #wait(): void {
+    this.#timer = setTimeout(() => {
+      // After a turn of the event loop: on a busy machine bytes may be waiting that nobody has looked for yet.
+      setImmediate(() => {
+        if (this.#timer === undefined) return
+        if (this.#mustHold() && performance.now() - this.#heldSince < this.#maxHoldMillis) this.#wait()
+        else this.#release()
+      })
+    }, QUIET_MILLIS)
+  }
+
+  #release(): void {
+    const held = this.#held
+    this.#clear()
+    for (const chunk of held) this.push(chunk)
+  }
+
+  #clear(): void {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    this.#held = []
+    this.#heldBytes = 0
+  }
+}
+
+/** SPDY/3.1 PING: control frame of type 6, no flags, four bytes of id. */
+const spdyPing = Buffer.from([0x80, 3, 0, 6, 0, 0, 0, 4])
+const spdyPingBytes = spdyPing.length + 4
+
+/**
+ * True for whole keep-alives and nothing else. Part of a client's data may look like one by chance: it then waits for a moment, and
+ * nothing worse happens to it.
+ */
+export const isKeepAlive = (chunk: Buffer): boolean => {
+  let at = 0
+  while (at < chunk.length) {
+    const length = keepAliveLength(chunk, at)
+    if (length === 0 || at + length > chunk.length) return false
+    at += length
+  }
+  return at > 0
+}
+
+/** RFC 6455 section 5.5.2: one final frame, masked as a client's is, at most 125 bytes. */
+const keepAliveLength = (chunk: Buffer, at: number): number => {
+  if (chunk[at] === 0x89) {
+    const second = chunk[at + 1] ?? 0
+    const payload = second & 0x7f
+    return second >= 0x80 && payload <= 125 ? 2 + 4 + payload : 0
+  }
+  return chunk.length - at >= spdyPingBytes && chunk.subarray(at, at + spdyPing.length).equals(spdyPing)
+    ? spdyPingBytes
+    : 0
+}

@@ -1,0 +1,60 @@
+import { expect, test } from "bun:test"
+import { Schema } from "effect"
+import { ClusterConnectSpec } from "../../crds/ClusterConnectSpec.ts"
+import { namesOf, specFault } from "./checkSpec.ts"
+
+const entry = {
+  name: "main",
+  issuer: { url: "https://idp.example.com" },
+  claimMappings: { username: { claim: "sub", prefix: "oidc:" } },
+}
+const spec = (jwt: unknown, changes: { relay?: object; authentication?: object } = {}) =>
+  Schema.decodeUnknownSync(ClusterConnectSpec)({
+    clusterName: "edge-1",
+    relay: { url: "https://relay.example.com", ...changes.relay },
+    authentication: { jwt, ...changes.authentication },
+  })
+const with_ = (issuer: object, changes: object = {}) => ({
+  ...entry,
+  ...changes,
+  issuer: { ...entry.issuer, ...issuer },
+})
+
+test("names that a spec leaves out follow from the relay and the cluster", () => {
+  expect(namesOf(spec([entry], { relay: { url: "https://relay.example.com:8443/" } }))).toEqual({
+    relayUrl: "https://relay.example.com:8443",
+    relayAudience: "clusterconnect:relay.example.com:8443",
+    audiences: { "https://idp.example.com": "clusterconnect:relay.example.com:8443/edge-1" },
+  })
+  const named = namesOf(spec([with_({ audiences: ["a", "b"] })], { relay: { audience: "r" } }))
+  expect(named).toMatchObject({ relayAudience: "r", audiences: { "https://idp.example.com": "a" } })
+})
+
+test("a spec that an auth proxy takes has no fault", () => expect(specFault(spec([entry]))).toBeUndefined())
+
+const shared = "clusterconnect:relay.example.com"
+test.each([
+  ["a reserved prefix", with_({}, { claimMappings: { username: { claim: "sub", prefix: "system:" } } }), "prefix"],
+  ["keys that are not JSON", with_({ jwks: "no" }), "jwks"],
+  ["keys that are no keys", with_({ jwks: '{"keys":[{"kty":"oct","k":"AA"}]}' }), "jwks"],
+  ["roots that are no certificates", with_({ certificateAuthority: "no" }), "certificateAuthority"],
+  ["an issuer on the machine itself", with_({ url: "https://127.0.0.1" }), "issuer.url"],
+  ["the relay's audience", with_({ audiences: [shared] }), "relay's audience"],
+])("%s is AuthenticationInvalid and named", (_, jwt, named) => {
+  const fault = specFault(spec([jwt]))
+  expect(fault?.reason).toBe("AuthenticationInvalid")
+  expect(fault?.message).toStartWith("spec.authentication: ")
+  expect(fault?.message).toContain(named)
+})
+
+test("the relay's audience is taken where it is allowed", () =>
+  expect(
+    specFault(spec([with_({ audiences: [shared] })], { authentication: { allowRelayAudience: true } })),
+  ).toBeUndefined())
+
+test("an issuer that signs for everybody, without a rule on an owner, is MultiTenantIssuer", () => {
+  const github = with_({ url: "https://token.actions.githubusercontent.com" })
+  expect(specFault(spec([github]))?.reason).toBe("MultiTenantIssuer")
+  const owned = { ...github, claimValidationRules: [{ claim: "repository_owner_id", requiredValue: "1" }] }
+  expect(specFault(spec([owned]))).toBeUndefined()
+})

@@ -1,0 +1,54 @@
+import { Either, ParseResult, Schema } from "effect"
+import type { ClusterConnectSpec } from "../../crds/ClusterConnectSpec.ts"
+import { conditionReason as reason } from "../../crds/conditions.ts"
+import { JwtEntry } from "../../identity/JwtEntry.ts"
+import { checkEntries, entryAccepting, withDefaultAudience } from "../../identity/mappingFaults.ts"
+import { defaultClusterAudience, defaultRelayAudience, relayUrl } from "../../protocol/names.ts"
+import type { Hindrance } from "./Found.ts"
+
+/** Names that follow from a spec; every default is filled in. */
+export interface Named {
+  readonly relayUrl: string
+  readonly relayAudience: string
+  /** Issuer to the audience that clients ask for: the first that the entry accepts. */
+  readonly audiences: Readonly<Record<string, string>>
+}
+
+/** @throws {TypeError} for a relay URL that the definition would not have let in */
+export const namesOf = ({ clusterName, relay, authentication }: ClusterConnectSpec): Named => {
+  const url = relayUrl(relay.url)
+  const own = defaultClusterAudience(url, clusterName)
+  return {
+    relayUrl: url,
+    relayAudience: relay.audience ?? defaultRelayAudience(url),
+    audiences: Object.fromEntries(authentication.jwt.map(({ issuer }) => [issuer.url, issuer.audiences?.[0] ?? own])),
+  }
+}
+
+/** What an auth proxy would not take of this spec; undefined when it takes all. The definition cannot say it all in its rules. */
+export const specFault = (spec: ClusterConnectSpec): Hindrance | undefined => {
+  const url = relayUrl(spec.relay.url)
+  const decoded = decodeEntries(spec.authentication.jwt)
+  if (Either.isLeft(decoded)) return invalid(ParseResult.TreeFormatter.formatErrorSync(decoded.left))
+  const entries = withDefaultAudience(decoded.right, defaultClusterAudience(url, spec.clusterName))
+  const checked = checkEntries(entries)
+  if (Either.isLeft(checked)) {
+    const { faults, message } = checked.left
+    return faults.every(({ _tag }) => _tag === "MultiTenantIssuer")
+      ? { reason: reason.multiTenantIssuer, message: `spec.authentication: ${message}` }
+      : invalid(message)
+  }
+  const audience = spec.relay.audience ?? defaultRelayAudience(url)
+  const sharing = entryAccepting(entries, audience)
+  if (sharing !== undefined && !spec.authentication.allowRelayAudience)
+    return invalid(
+      `jwt ${sharing.name} accepts ${audience}, the relay's audience: the relay could use such a token as its user. Name another audience, or set allowRelayAudience knowingly`,
+    )
+  return undefined
+}
+
+const decodeEntries = Schema.decodeUnknownEither(Schema.Array(JwtEntry))
+const invalid = (detail: string): Hindrance => ({
+  reason: reason.authenticationInvalid,
+  message: `spec.authentication: ${detail}`,
+})

@@ -1,0 +1,38 @@
+import { type Command, ValidationError } from "@effect/cli"
+import { BunContext, BunRuntime } from "@effect/platform-bun"
+import { Cause, Effect, Exit } from "effect"
+import { makeLog } from "../logs.ts"
+import { version } from "../version.ts"
+import { runCommandLine } from "./runCommandLine.ts"
+
+const [failureExitCode, usageExitCode] = [1, 2]
+
+/**
+ * Runs a server's command line to the end of the process: exit code 0 also after SIGTERM or SIGINT, 2 for a command line that is not
+ * understood, 1 for any other failure, whose message is one log line of `logs`.
+ */
+export const runProgram = <Name extends string, E, A>(
+  root: Command.Command<Name, BunContext.BunContext, E, A>,
+  { name, logs }: { readonly name: string; readonly logs: string },
+): void =>
+  runCommandLine(root, { name, version, argv: process.argv }).pipe(
+    Effect.tapErrorCause((cause) =>
+      // What is wrong with the command line was printed already.
+      Cause.squash(cause) instanceof Error && !Cause.isInterruptedOnly(cause)
+        ? Effect.sync(() => makeLog({ program: logs }).error((Cause.squash(cause) as Error).message))
+        : Effect.void,
+    ),
+    Effect.provide(BunContext.layer),
+    BunRuntime.runMain({
+      disableErrorReporting: true,
+      disablePrettyLogger: true,
+      teardown: (exit, onExit) =>
+        onExit(
+          Exit.isSuccess(exit) || Cause.isInterruptedOnly(exit.cause)
+            ? 0
+            : ValidationError.isValidationError(Cause.squash(exit.cause))
+              ? usageExitCode
+              : failureExitCode,
+        ),
+    }),
+  )

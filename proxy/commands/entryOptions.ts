@@ -1,0 +1,21 @@
+import { Args, Options } from "@effect/cli"
+import { servingOptions } from "./proxyOptions.ts"
+
+const {
+  output: _output,
+  logFormat: _logFormat,
+  token: _token,
+  acceptNewPin: _acceptNewPin,
+  ...settings
+} = servingOptions
+
+/** What `kubeconfig` and the plugin that it names are told alike. */
+export const entryOptions = {
+  cluster: Args.text({ name: "CLUSTER" }).pipe(Args.withDescription("Name of a cluster as its relay knows it.")),
+  ...settings,
+  idle: Options.integer("idle").pipe(
+    Options.withPseudoName("SECONDS"),
+    Options.withDescription("The proxy ends after so long without a connection, 60 to 86400; 0 is never."),
+    Options.withDefault(1_800),
+  ),
+} as const

@@ -1,0 +1,156 @@
+import { afterEach, beforeEach, describe, expect, test } from "bun:test"
+import { readdirSync, statSync, writeFileSync } from "node:fs"
+import { mkdtemp, rename, rm } from "node:fs/promises"
+import net from "node:net"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { LocalFailure } from "../failures.ts"
+import { ControlConnection, ProxyGone, ProxySilent } from "./ControlConnection.ts"
+import { ControlServer } from "./ControlServer.ts"
+import type { ProxyStatus } from "./controlMessages.ts"
+import { checkSocketPath, controlPlace } from "./controlPlace.ts"
+import { runningProxies } from "./runningProxies.ts"
+import { statusLines } from "./statusLines.ts"
+import { stopProxies } from "./stopProxies.ts"
+
+let folder: string
+const closing: (() => Promise<unknown>)[] = []
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "clusterconnect-control-"))
+})
+afterEach(async () => {
+  for (const close of closing.splice(0)) await close()
+  await rm(folder, { recursive: true })
+})
+
+const status: ProxyStatus = {
+  ...{ pid: 7, version: "1.0.0", phase: "serving", background: true, startedAt: "2026-01-01T00:00:00.123Z" },
+  relay: "https://relay.example",
+  kubeconfig: "/k",
+  clusters: [{ cluster: "edge-1", context: "mine", port: 47_011, path: { state: "connected" } }],
+}
+const proxy = async (own: Partial<ProxyStatus> = {}, stop: () => void = () => {}) => {
+  const credential = (cluster: string) => (cluster === "edge-1" ? "ccsession_x" : undefined)
+  const server = await ControlServer.listen(folder, { status: () => ({ ...status, ...own }), credential, stop })
+  closing.push(() => server.close())
+  return server
+}
+/** Something else that listens where a proxy would; undefined: what a killed one leaves. */
+const other = async (name: string, accept?: (socket: net.Socket) => void) => {
+  const server = net.createServer(accept)
+  const unnamed = join(folder, ".other")
+  await new Promise<void>((resolve) => server.listen(unnamed, resolve))
+  await rename(unnamed, join(folder, name))
+  if (accept === undefined) await new Promise((resolve) => server.close(resolve))
+  else closing.push(async () => server.close())
+}
+const place = (name: string) => {
+  const found = controlPlace(folder, name)
+  if (found === undefined) throw new Error(`no place: ${name}`)
+  return found
+}
+const killed = "4242-0123456789abcdef"
+
+describe("a control socket", () => {
+  test("is private, answers with status and credential, and goes when it is closed", async () => {
+    const server = await proxy()
+    expect(statSync(server.place.file).mode & 0o777).toBe(0o600)
+    expect(statSync(folder).mode & 0o777).toBe(0o700)
+    expect(readdirSync(folder)).toEqual([expect.stringMatching(new RegExp(`^${process.pid}-[0-9a-f]{16}$`))])
+    using connection = await ControlConnection.open(server.place)
+    expect(await connection.status()).toEqual(status)
+    expect(await connection.credential("edge-1")).toBe("ccsession_x")
+    expect(await connection.credential("edge-2")).toBeUndefined()
+    await server.close()
+    expect(readdirSync(folder)).toEqual([])
+  })
+  test("answers before it ends the proxy, and whoever asked sees the end of the connection, not of the listener", async () => {
+    const asked = Promise.withResolvers<void>()
+    const server = await proxy({}, () => asked.resolve())
+    using connection = await ControlConnection.open(server.place)
+    await connection.stop()
+    await asked.promise
+    await server.close()
+    expect(await connection.gone(1)).toBe(false)
+  })
+  test("drops who asks what it does not know, and goes on", async () => {
+    const { place } = await proxy()
+    for (const words of ['{"ask":"everything"}\n', "GET / HTTP/1.1\r\n", "x".repeat(5_000)]) {
+      const socket = net.connect(place.address)
+      socket.on("error", () => {})
+      await new Promise((resolve) => socket.on("close", resolve).write(words))
+    }
+    expect((await runningProxies(folder)).length).toBe(1)
+  })
+  test("whose path no system could have is refused, and the message says what to set", async () => {
+    const long = join(folder, "l".repeat(100))
+    const answers = { status: () => status, credential: () => undefined, stop: () => {} }
+    await expect(ControlServer.listen(long, answers)).rejects.toThrow("XDG_STATE_HOME")
+    expect(() => checkSocketPath("x".repeat(107), "linux")).not.toThrow()
+    expect(() => checkSocketPath("x".repeat(108), "linux")).toThrow(LocalFailure)
+    expect(() => checkSocketPath("x".repeat(104), "darwin")).toThrow(LocalFailure)
+    expect(controlPlace("C:\\r", killed, "win32")?.address).toBe(`\\\\.\\pipe\\clusterconnect-${killed}`)
+  })
+})
+
+describe("running proxies", () => {
+  test("are none where there is no folder", async () => {
+    expect(await runningProxies(join(folder, "none"))).toEqual([])
+  })
+  test("are those that answer, the oldest first; what a killed one left is removed, what is not ours stays", async () => {
+    await proxy({ startedAt: "2026-01-02T00:00:00Z" })
+    await proxy({ startedAt: "2026-01-01T00:00:00Z" })
+    await other(killed)
+    writeFileSync(join(folder, "notes"), "")
+    const started = (await runningProxies(folder)).map((one) => one.status?.startedAt)
+    expect(started).toEqual(["2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"])
+    expect(readdirSync(folder)).not.toContain(killed)
+    expect(readdirSync(folder)).toContain("notes")
+    await expect(ControlConnection.open(place(killed))).rejects.toThrow(ProxyGone)
+  })
+  test("that do not answer as proxies do are shown as such and never removed", async () => {
+    await other(killed, (socket) => socket.end("what?\n"))
+    const [found] = await runningProxies(folder)
+    expect(found?.status).toBeUndefined()
+    expect(readdirSync(folder)).toEqual([killed])
+    using connection = await ControlConnection.open(place(killed))
+    await expect(connection.status()).rejects.toThrow(ProxySilent)
+    await expect(stopProxies(folder, "all")).rejects.toThrow("pid 4242 does not answer")
+  })
+  test("are a table for a person, with the hop that is broken below it", () => {
+    const unreachable = {
+      ...({
+        state: "unreachable",
+        hop: "agent",
+        cause: "NoSession",
+        message: "no agent\u001b[2J is connected",
+      } as const),
+      since: "2026-01-01T00:00:00Z",
+    }
+    const clusters = [...status.clusters, { cluster: "b", context: "b", port: 1, path: unreachable }]
+    expect(statusLines([{ place: place(killed), status: { ...status, clusters } }])).toEqual([
+      "CLUSTER  CONTEXT  PORT   PID  SINCE                 STATE        RELAY                  KUBECONFIG",
+      "edge-1   mine     47011  7    2026-01-01T00:00:00Z  connected    https://relay.example  /k",
+      "b        b        1      7    2026-01-01T00:00:00Z  unreachable  https://relay.example  /k",
+      "b: not reachable since 2026-01-01T00:00:00Z, agent: no agent [2J is connected (NoSession)",
+    ])
+  })
+})
+
+describe("stopping", () => {
+  test("a cluster that nobody serves is an error that lists what runs, and ends nothing", async () => {
+    let stopped = 0
+    await proxy({}, () => {
+      stopped += 1
+    })
+    await expect(stopProxies(folder, ["edge-1", "edge-2"])).rejects.toThrow(
+      "no proxy serves edge-2; there run: edge-1 (pid 7). Nothing was ended",
+    )
+    expect(stopped).toBe(0)
+  })
+  test("never touches a process for its id: what a killed proxy left is only removed", async () => {
+    await other(`${process.pid}-0123456789abcdef`)
+    expect(await stopProxies(folder, "all")).toEqual([])
+    expect(readdirSync(folder)).toEqual([])
+  })
+})

@@ -1,0 +1,82 @@
+import { type KubeconfigDocument, lists } from "./KubeconfigDocument.ts"
+import { type KubeconfigEntry, partsOf } from "./kubeconfig.ts"
+
+/** The extension by which our entries are known; Kubernetes' clients keep extensions and ignore them. */
+const extensionName = "clusterconnect.dev"
+
+/** What our extension says: whose entry this is, and which context was current before it. */
+interface Mark {
+  readonly session: string
+  readonly previous?: string
+  /** Of an entry that stays when no proxy runs: a session must not take its place unasked. */
+  readonly kept?: "true"
+}
+
+/** Names that stand in the file already and are not ours, so that a person must agree before they go. */
+export const foreignNames = (file: KubeconfigDocument, entries: readonly KubeconfigEntry[]): readonly string[] =>
+  entries
+    .filter((entry) =>
+      lists.some((list) => {
+        if (!file.names(list).includes(entry.name)) return false
+        const mark = markOf(file, list, entry.name)
+        return mark === undefined || (mark.kept === "true" && !isKept(entry))
+      }),
+    )
+    .map(({ name }) => name)
+
+const isKept = ({ credential }: KubeconfigEntry) => typeof credential !== "string"
+
+/** Puts the entries in, marked as the session's; the first becomes the current context when `current`. */
+export const putEntries = (
+  file: KubeconfigDocument,
+  entries: readonly KubeconfigEntry[],
+  session: string,
+  current: boolean,
+): void => {
+  const names = new Set(entries.map(({ name }) => name))
+  // What an earlier process left under these names goes first, and with it its place in the chain of previous contexts.
+  takeOut(file, names)
+  const previous = file.currentContext
+  const before = current && previous !== undefined && !names.has(previous) ? { previous } : {}
+  for (const entry of entries) {
+    const mark: Mark = { session, ...before, ...(isKept(entry) ? { kept: "true" as const } : {}) }
+    const extensions = [{ name: extensionName, extension: mark }]
+    const { clusters, users, contexts } = partsOf(entry)
+    file.put("clusters", { ...clusters, cluster: { ...clusters.cluster, extensions } } as never)
+    file.put("users", { ...users, user: { ...users.user, extensions } } as never)
+    file.put("contexts", { ...contexts, context: { ...contexts.context, extensions } } as never)
+  }
+  if (current) file.currentContext = entries[0]?.name
+}
+
+/** Removes the session's entries and nothing else. Says whether there were any. */
+export const removeEntries = (file: KubeconfigDocument, session: string): boolean => {
+  const names = new Set(
+    lists.flatMap((list) => file.names(list).filter((name) => markOf(file, list, name)?.session === session)),
+  )
+  if (names.size > 0) takeOut(file, names)
+  return names.size > 0
+}
+
+/** Removes our entries of these names, of whichever session, and closes the chain of previous contexts over the gap. */
+const takeOut = (file: KubeconfigDocument, names: ReadonlySet<string>): void => {
+  const before = [...names]
+    .map((name) => markOf(file, "contexts", name)?.previous)
+    .find((name) => name !== undefined && !names.has(name))
+  const gone = new Set([...names].filter((name) => markOf(file, "contexts", name) !== undefined))
+  const wasCurrent = file.currentContext !== undefined && gone.has(file.currentContext)
+  for (const list of lists)
+    file.remove(list, new Set([...names].filter((name) => markOf(file, list, name) !== undefined)))
+  for (const name of file.names("contexts")) {
+    const mark = markOf(file, "contexts", name)
+    if (mark?.previous !== undefined && gone.has(mark.previous)) file.remark(name, extensionName, "previous", before)
+  }
+  if (wasCurrent) file.currentContext = before
+}
+
+const markOf = (file: KubeconfigDocument, list: (typeof lists)[number], name: string): Mark | undefined => {
+  const found = file.extension(list, name, extensionName)
+  return typeof found === "object" && found !== null && typeof (found as Mark).session === "string"
+    ? (found as Mark)
+    : undefined
+}

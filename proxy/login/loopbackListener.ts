@@ -1,0 +1,121 @@
+import { randomBytes } from "node:crypto"
+import http from "node:http"
+import type { AddressInfo } from "node:net"
+import { NotAuthenticated } from "../failures.ts"
+
+const loopback = "127.0.0.1"
+/** Nobody guesses it; who reads it in a list of processes comes second, or is followed by the person's own browser. */
+const entryBytes = 16
+const callbackPath = "/callback"
+
+/** Where a browser brings the provider's answer. */
+export interface LoopbackListener extends AsyncDisposable {
+  /** `http://127.0.0.1:PORT/callback` */
+  readonly redirect: string
+  /**
+   * What a browser is sent to: it forwards to the provider, so that no parameter of the login shows in a list of processes. Once: a
+   * second visitor ends the login.
+   */
+  readonly address: string
+  readonly forward: (provider: URL) => void
+  /** The URL with code and state; rejects with the signal's reason, or with NotAuthenticated when somebody else came too. */
+  readonly answer: Promise<URL>
+}
+
+/**
+ * Listens on loopback at the first of the ports that is free, else at any. Only an answer with the expected state counts: whatever
+ * else some page or program on this machine sends changes nothing.
+ */
+export const loopbackListener = async (
+  ports: readonly number[],
+  state: string,
+  signal: AbortSignal,
+): Promise<LoopbackListener> => {
+  const came = Promise.withResolvers<URL>()
+  came.promise.catch(() => {})
+  let provider: URL | undefined
+  const entry = `/${randomBytes(entryBytes).toString("base64url")}`
+  let entered = false
+  const server = http.createServer((req, res) => {
+    const say = (code: number, text: string, more: Record<string, string> = {}) =>
+      res
+        .writeHead(code, {
+          "content-type": "text/html; charset=utf-8",
+          "cache-control": "no-store",
+          connection: "close",
+          ...more,
+        })
+        .end(`<!doctype html><title>ClusterConnect</title><p>${text}</p>`)
+    if (req.method !== "GET" || req.headers.host !== new URL(redirect).host) return void say(404, "Nothing is here.")
+    if (req.url === entry && provider !== undefined) {
+      if (!entered) say(302, "", { location: provider.href })
+      else {
+        say(410, "This login was begun twice, so it was ended. See the terminal.")
+        came.reject(enteredTwice())
+      }
+      entered = true
+      return
+    }
+    const target = req.url ?? ""
+    // `//` and the like are no target.
+    if (!URL.canParse(target, redirect)) return void say(404, "Nothing is here.")
+    const url = new URL(target, redirect)
+    if (url.pathname !== callbackPath) return void say(404, "Nothing is here.")
+    if (url.searchParams.get("state") !== state)
+      return void say(400, "This is not the answer to the login that is waiting here.")
+    say(
+      200,
+      url.searchParams.has("error")
+        ? "The login was refused. See the terminal."
+        : "You are logged in. This page can be closed.",
+    )
+    came.resolve(url)
+  })
+  await listening(server, [...ports, 0])
+  const redirect = `http://${loopback}:${(server.address() as AddressInfo).port}${callbackPath}`
+  const onAbort = () => came.reject(signal.reason)
+  signal.addEventListener("abort", onAbort, { once: true })
+  if (signal.aborted) onAbort()
+  return {
+    redirect,
+    address: new URL(entry, redirect).href,
+    forward: (to) => {
+      provider = to
+    },
+    answer: came.promise,
+    [Symbol.asyncDispose]: () =>
+      new Promise((resolve) => {
+        signal.removeEventListener("abort", onAbort)
+        // The page that says so is still on its way.
+        server.close(() => resolve())
+        server.closeIdleConnections()
+      }),
+  }
+}
+
+/** The provider's page with this login's parameters was given out twice: to the person, and to whom else is not known. */
+const enteredTwice = () =>
+  new NotAuthenticated({
+    hop: "proxy",
+    cause: "LoginEnteredTwice",
+    detail:
+      "the address of this login was opened twice, expected once by your browser: another program or user of this machine may have been there, so the login was ended. Try again; where it happens again, log in with --device-code",
+  })
+
+const listening = async (server: http.Server, ports: readonly number[]): Promise<void> => {
+  for (const [index, port] of ports.entries()) {
+    const taken = await new Promise<boolean>((resolve, reject) => {
+      const onError = (error: NodeJS.ErrnoException) => {
+        server.off("listening", onListening)
+        if (index < ports.length - 1 && (error.code === "EADDRINUSE" || error.code === "EACCES")) resolve(true)
+        else reject(error)
+      }
+      const onListening = () => {
+        server.off("error", onError)
+        resolve(false)
+      }
+      server.once("error", onError).once("listening", onListening).listen(port, loopback)
+    })
+    if (!taken) return
+  }
+}

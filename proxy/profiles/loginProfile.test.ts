@@ -1,0 +1,37 @@
+import { expect, test } from "bun:test"
+import { type LoginFlags, loginAudiences, loginProfile } from "./loginProfile.ts"
+
+const flags: LoginFlags = {
+  clusters: ["edge-1", "edge-2"],
+  profile: undefined,
+  relay: "https://relay.example:8443",
+  issuer: "https://idp.example",
+  clientId: "c",
+  scopes: [],
+  audienceIn: undefined,
+  audienceScope: undefined,
+  use: undefined,
+  relayAudience: undefined,
+  audience: undefined,
+  singleAudience: false,
+  caFile: undefined,
+}
+
+test("a login asks for the relay's audience and each cluster's own, or what the user named", () => {
+  const { profile } = loginProfile({ ...flags, audience: "edge-2=named" }, undefined)
+  expect(loginAudiences(profile)).toEqual([
+    "clusterconnect:relay.example:8443",
+    "clusterconnect:relay.example:8443/edge-1",
+    "named",
+  ])
+  expect(loginAudiences({ ...profile, singleAudience: true })).toEqual(["clusterconnect:relay.example:8443"])
+})
+
+test("an issuer is its own URL, not its discovery document's", () => {
+  for (const [issuer, said] of [
+    ["https://idp.example/.well-known/openid-configuration", "without /.well-known/"],
+    ["http://idp.example", "https URL"],
+    ["idp.example", "https URL"],
+  ] as const)
+    expect(() => loginProfile({ ...flags, issuer }, undefined)).toThrow(said)
+})

@@ -1,0 +1,79 @@
+import { Either, ParseResult, Schema } from "effect"
+import { defaultClusterAudience, defaultRelayAudience, relayHost } from "../../protocol/names.ts"
+import { UsageWrong } from "../failures.ts"
+import { checkedClusterName } from "../settings/checkedClusterName.ts"
+import { clusterValues } from "../settings/clusterValues.ts"
+import { normalisedRelay } from "../settings/normalisedRelay.ts"
+import { Profile } from "./Profile.ts"
+import type { NamedProfile } from "./Profiles.ts"
+
+/** The flags of `login` as given; undefined where a flag is absent. */
+export interface LoginFlags {
+  readonly clusters: readonly string[]
+  readonly profile: string | undefined
+  readonly relay: string | undefined
+  readonly issuer: string | undefined
+  readonly clientId: string | undefined
+  readonly scopes: readonly string[]
+  readonly audienceIn: string | undefined
+  readonly audienceScope: string | undefined
+  readonly use: string | undefined
+  readonly relayAudience: string | undefined
+  /** `[CLUSTER=]VALUE,…` */
+  readonly audience: string | undefined
+  readonly singleAudience: boolean
+  readonly caFile: string | undefined
+}
+
+const decode = Schema.decodeUnknownEither(Profile, { onExcessProperty: "error" })
+
+/** The profile after this login: what was there, with what the flags say in its place. @throws {UsageWrong} */
+export const loginProfile = (flags: LoginFlags, before: NamedProfile | undefined): NamedProfile => {
+  for (const name of flags.clusters) checkedClusterName(name)
+  const relay = normalisedRelay(flags.relay ?? before?.profile.relay)
+  const audiences = clusterValues("--audience", flags.audience, flags.clusters)
+  const clusters = { ...before?.profile.clusters }
+  for (const name of flags.clusters) {
+    const audience = audiences.get(name)
+    clusters[name] = { ...clusters[name], ...(audience === undefined ? {} : { audience }) }
+  }
+  const given = {
+    issuer: flags.issuer,
+    clientId: flags.clientId,
+    scopes: flags.scopes.length > 0 ? flags.scopes : undefined,
+    audienceIn: flags.audienceIn ?? (flags.audienceScope === undefined ? undefined : "scope"),
+    audienceScope: flags.audienceScope,
+    use: flags.use,
+    relayAudience: flags.relayAudience,
+    singleAudience: flags.singleAudience || undefined,
+    caFile: flags.caFile,
+  }
+  const profile = Either.getOrThrowWith(
+    decode({
+      ...before?.profile,
+      relay,
+      ...Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)),
+      ...(Object.keys(clusters).length > 0 ? { clusters } : {}),
+    }),
+    (error) => {
+      const [issue] = ParseResult.ArrayFormatter.formatErrorSync(error)
+      const flag = String(issue?.path[0] ?? "").replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
+      return new UsageWrong({ detail: `--${flag}: ${issue?.message ?? "not as expected"}` })
+    },
+  )
+  if (profile.issuer === undefined || profile.clientId === undefined)
+    throw new UsageWrong({
+      detail: "which identity provider? Give --issuer https://… and --client-id ID; they are remembered with the relay",
+    })
+  return { name: flags.profile ?? before?.name ?? relayHost(relay).replace(/[^A-Za-z0-9._-]/g, "-"), profile }
+}
+
+/** All audiences that tokens shall be had for after the login; the relay's first. None comes from a document. */
+export const loginAudiences = (profile: Profile): readonly string[] => {
+  const relayAudience = profile.relayAudience ?? defaultRelayAudience(profile.relay)
+  if (profile.singleAudience) return [relayAudience]
+  const ofClusters = Object.entries(profile.clusters ?? {}).map(
+    ([name, { audience }]) => audience ?? defaultClusterAudience(profile.relay, name),
+  )
+  return [...new Set([relayAudience, ...ofClusters])]
+}

@@ -1,0 +1,41 @@
+import { spawn } from "node:child_process"
+import { killedBy } from "./endedBySignal.ts"
+import { takeSignals } from "./takeSignals.ts"
+
+/** Exit codes of env(1) and of shells, which scripts know. */
+const cannotExecute = 126
+const notFound = 127
+
+/** What steers this program, or is a credential of ours: no business of the child's. */
+const ours = /^(CLUSTERCONNECT_.*TOKEN.*|BUN_.*)$/
+
+/** The environment for the child: ours without our tokens and what steers Bun, and the kubeconfig. */
+export const childEnvironment = (
+  environment: Readonly<Record<string, string | undefined>>,
+  kubeconfig: string,
+): Record<string, string | undefined> => ({
+  ...Object.fromEntries(Object.entries(environment).filter(([name]) => !ours.test(name))),
+  KUBECONFIG: kubeconfig,
+})
+
+/**
+ * Runs a program on our standard streams until it ends: its exit code, 128 and the signal that ended it, 126 when it cannot be
+ * executed, 127 when there is none. Signals to us go on to it and do nothing else: we end when it ends. Ctrl-C on a terminal
+ * reaches it by itself.
+ */
+export const runChild = (
+  [program = "", ...args]: readonly string[],
+  environment: Record<string, string | undefined>,
+): Promise<number> =>
+  new Promise((resolve) => {
+    const child = spawn(program, args, { stdio: "inherit", env: environment })
+    const undo = takeSignals((signal) => {
+      if (signal !== "SIGINT" || !process.stdin.isTTY) child.kill(signal)
+    })
+    const over = (code: number) => {
+      undo()
+      resolve(code)
+    }
+    child.once("error", (error: NodeJS.ErrnoException) => over(error.code === "ENOENT" ? notFound : cannotExecute))
+    child.once("exit", (code, signal) => over(code ?? killedBy(signal ?? "SIGKILL")))
+  })

@@ -1,0 +1,39 @@
+import { type JsonAnswer, type JsonRequest, type Route, requestJson } from "../../../platform/outbound.ts"
+import { NotAuthenticated, PathBroken } from "../../failures.ts"
+
+/** A runner's token service answers at once. */
+const askMillis = 15_000
+const maxAnswerBytes = 64 * 1024
+
+/**
+ * Asks a token endpoint, whose answer is secret and whose refusals may quote what was sent: nothing of either is shown. Only over
+ * https, and no redirect is followed, because the request carries a credential.
+ */
+export const askEndpoint = async (
+  what: string,
+  address: string,
+  route: Route,
+  request: Pick<JsonRequest, "method" | "headers" | "body">,
+): Promise<JsonAnswer> => {
+  if (!URL.canParse(address) || new URL(address).protocol !== "https:")
+    throw new NotAuthenticated({
+      hop: "identity-provider",
+      cause: "TokenEndpointInvalid",
+      detail: `${what} is not an https URL, so its credential was not sent there`,
+    })
+  try {
+    return await requestJson(address, { ...route, ...request, timeoutMillis: askMillis, maxBodyBytes: maxAnswerBytes })
+  } catch (error) {
+    throw new PathBroken({
+      hop: "identity-provider",
+      cause: "TokenEndpointUnreachable",
+      detail: `${what} gave no answer: ${error instanceof Error ? error.message : String(error)}`,
+    })
+  }
+}
+
+/** A text field of a JSON answer. */
+export const textField = (body: unknown, name: string): string | undefined => {
+  const value = typeof body === "object" && body !== null ? (body as Record<string, unknown>)[name] : undefined
+  return typeof value === "string" && value !== "" ? value : undefined
+}

@@ -1,0 +1,227 @@
+import { spawn } from "node:child_process"
+import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs"
+import { rm } from "node:fs/promises"
+import { type AddressInfo, createServer } from "node:net"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { parse } from "yaml"
+import { createAuthority } from "../../cluster/credentials/CertificateAuthority.ts"
+import { mustRun, runProgram } from "../../cluster/process/runProgram.ts"
+import { startIdentityProvider } from "../../idp/IdentityProvider.ts"
+import { authProxyConfiguration } from "../../world/authProxyConfiguration.ts"
+import { ours, prefixed } from "../../world/ours.ts"
+import { follow, listening, type Program } from "../../world/Program.ts"
+import { relayConfiguration } from "../../world/relayConfiguration.ts"
+import type { Path, Target } from "./Target.ts"
+
+/** Where the cluster's side runs: behind a link, or here. */
+export interface Place {
+  /** The client's and relay's address as the cluster's side dials it. */
+  readonly near: string
+  /** The cluster's side as seen from the client; the same machine without a link. */
+  readonly far: string
+  readonly within: readonly string[]
+}
+
+/** Both sides on this machine, joined by loopback; an address of its own, because issuers on 127.0.0.1 are refused. */
+export const startHere = async (stack: AsyncDisposableStack): Promise<Place> => {
+  const address = `10.99.${process.pid % 250}.1`
+  await mustRun("ip", ["address", "replace", `${address}/32`, "dev", "lo"])
+  stack.defer(async () => void (await runProgram("ip", ["address", "delete", `${address}/32`, "dev", "lo"])))
+  return { near: address, far: address, within: [] }
+}
+
+/** The stub of the API server, and the two ways to it that everything is compared with. */
+export interface Ground {
+  readonly place: Place
+  readonly directory: string
+  readonly start: (name: string, command: string, args: readonly string[], far: boolean) => Program
+  readonly stubPort: number
+  /** What all uploads have brought to the stub, at most a second ago. */
+  readonly uploadedBytes: () => number
+  readonly caFile: string
+  readonly caPem: string
+  readonly certificate: { readonly certFile: string; readonly keyFile: string }
+  /** Plain TCP and TLS to the stub. */
+  readonly direct: Path
+}
+
+export const startGround = async (stack: AsyncDisposableStack, place: Place): Promise<Ground> => {
+  const directory = mkdtempSync(join(tmpdir(), "clusterconnect-bench-"))
+  stack.defer(() => rm(directory, { recursive: true, force: true }))
+  const authority = await createAuthority("authority of the benches")
+  const served = await authority.issue({ commonName: "bench", servedAs: ["127.0.0.1", place.near, place.far] })
+  const write = (name: string, text: string) => {
+    writeFileSync(join(directory, name), text, { mode: 0o600 })
+    return join(directory, name)
+  }
+  const certFile = write("bench.crt", served.certificatePem)
+  const keyFile = write("bench.key", served.keyPem)
+  const caFile = write("ca.crt", authority.certificatePem)
+  const start = (name: string, command: string, args: readonly string[], far: boolean) => {
+    const [program, rest] = prefixed(far ? place.within : [], command, args)
+    const home = { HOME: directory, XDG_CONFIG_HOME: directory, XDG_STATE_HOME: directory, XDG_CACHE_HOME: directory }
+    const started = follow(
+      name,
+      spawn(program, rest, { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, ...home } }),
+    )
+    stack.defer(async () => void (await started.stop()))
+    return started
+  }
+  const script = join(import.meta.dir, "stub.ts")
+  const stub = start("stub", process.execPath, [script, certFile, keyFile, "0.0.0.0"], true)
+  const { port } = await listening(stub, "stub")
+  const target: Target = { host: place.far, port, ca: authority.certificatePem }
+  return {
+    place,
+    directory,
+    start,
+    stubPort: port,
+    uploadedBytes: () => {
+      const line = stub.log.findLast((text) => text.includes('"uploaded"'))
+      return line === undefined ? 0 : (JSON.parse(line) as { bytes: number }).bytes
+    },
+    caFile,
+    caPem: authority.certificatePem,
+    certificate: { certFile, keyFile },
+    direct: { name: "direct", target, pids: () => ({}) },
+  }
+}
+
+export interface TunnelPath extends Path {
+  readonly programs: {
+    readonly relay: Program
+    readonly agent: Program
+    readonly authProxy: Program
+    readonly proxy: Program
+  }
+  /** A proxy of another user. */
+  startProxy(): Promise<{ readonly program: Program; readonly target: Target }>
+}
+
+const cluster = "bench"
+
+/** All four programs, their identity provider and nothing of Kubernetes but the stub. */
+export const startTunnel = async (stack: AsyncDisposableStack, ground: Ground): Promise<TunnelPath> => {
+  const { place, directory, start, caFile } = ground
+  const identityProvider = await startIdentityProvider({ listenHost: place.near })
+  stack.defer(() => identityProvider.stop())
+  const relayUrl = `https://${place.near}:${await freePort(place.near)}`
+  const write = (name: string, text: string) => {
+    writeFileSync(join(directory, name), text, { mode: 0o600 })
+    return join(directory, name)
+  }
+  mkdirSync(join(directory, "relay"), { mode: 0o700 })
+  const relayConfig = write(
+    "relay.yaml",
+    relayConfiguration({
+      relayUrl,
+      directory: join(directory, "relay"),
+      issuer: identityProvider.issuer,
+      idpCa: identityProvider.caPem,
+      clusters: [cluster],
+      served: { listen: new URL(relayUrl).host, ...ground.certificate },
+    }),
+  )
+  const relay = start("relay", ...ours("clusterconnect-relay", ["serve", "--config", relayConfig]), false)
+  await listening(relay, "public")
+  const token = await mustRun(...ours("clusterconnect-relay", ["token", "create", cluster, "--config", relayConfig]))
+  const identity = join(directory, "identity")
+  const init = ["init", "--cluster", cluster, "--relay", relayUrl, "--dir", identity, "--ca-file", caFile]
+  const made = await runProgram(
+    ...prefixed(
+      place.within,
+      ...ours("clusterconnect-agent", [
+        ...init,
+        ...["--issuer", identityProvider.issuer, "--join-token-file", write("join-token", token.trim())],
+      ]),
+    ),
+  )
+  const pin = `${made.stdout}\n${made.stderr}`.match(/sha256:[0-9a-f]{64}/)?.[0]
+  if (made.code !== 0 || pin === undefined) throw new Error(`init failed:\n${made.stdout}${made.stderr}`)
+  const config = write(
+    "auth-proxy.yaml",
+    authProxyConfiguration({
+      clusterName: cluster,
+      relayUrl,
+      issuer: identityProvider.issuer,
+      idpCa: identityProvider.caPem,
+      apiServer: {
+        url: `https://127.0.0.1:${ground.stubPort}`,
+        caFile,
+        tokenFile: write("service-account-token", "token-of-the-bench"),
+      },
+    }),
+  )
+  const health = ["--health-listen", "127.0.0.1:0"]
+  const authProxy = start(
+    "auth proxy",
+    ...ours("clusterconnect-agent", [
+      ...["auth-proxy", "--config", config, "--dir", identity, "--drain-timeout", "1"],
+      ...["--listen", "127.0.0.1:0", ...health],
+    ]),
+    true,
+  )
+  const carriers = await listening(authProxy, "carrier")
+  const agent = start(
+    "agent",
+    ...ours("clusterconnect-agent", [
+      ...["tunnel", "--relay", relayUrl, "--cluster", cluster, "--dir", identity, "--ca-file", caFile],
+      ...["--auth-proxy", `127.0.0.1:${carriers.port}`, ...health],
+    ]),
+    true,
+  )
+  await agent.until("a control session", (line) => (line.message === "control session open" ? true : undefined))
+  const host = new URL(relayUrl).host
+  let proxies = 0
+  const startProxy = async () => {
+    proxies += 1
+    const name = `user-${proxies}`
+    const mint = (audience: string) =>
+      identityProvider.mint({ sub: name, groups: [] }, { audience, expiresInSeconds: 4 * 3600 })
+    const kubeconfig = join(directory, `${name}.kubeconfig`)
+    const program = start(
+      `proxy ${proxies}`,
+      ...ours("clusterconnect", [
+        ...["proxy", cluster, "--relay", relayUrl, "--ca-file", caFile, "--pin", pin],
+        ...["--token-file", write(`${name}.token`, await mint(`clusterconnect:${host}/${cluster}`))],
+        ...["--relay-token-file", write(`${name}.relay-token`, await mint(`clusterconnect:${host}`))],
+        ...["--file", kubeconfig, "--log-format", "json", "--log-level", "debug"],
+      ]),
+      false,
+    )
+    await listening(program, cluster)
+    return { program, target: targetOf(readFileSync(kubeconfig, "utf8")) }
+  }
+  const first = await startProxy()
+  return {
+    name: "clusterconnect",
+    target: first.target,
+    programs: { relay, agent, authProxy, proxy: first.program },
+    pids: () => ({ proxy: first.program.pid, relay: relay.pid, agent: agent.pid, "auth proxy": authProxy.pid }),
+    startProxy,
+  }
+}
+
+const targetOf = (kubeconfig: string): Target => {
+  const { clusters, users } = parse(kubeconfig) as {
+    clusters: { cluster: { server: string; "certificate-authority-data": string } }[]
+    users: { user: { token: string } }[]
+  }
+  const { hostname, port } = new URL(clusters[0]!.cluster.server)
+  return {
+    host: hostname,
+    port: Number(port),
+    ca: Buffer.from(clusters[0]!.cluster["certificate-authority-data"], "base64").toString(),
+    authorization: `Bearer ${users[0]!.user.token}`,
+  }
+}
+
+export const freePort = (host: string): Promise<number> =>
+  new Promise((resolve, reject) => {
+    const server = createServer().once("error", reject)
+    server.listen(0, host, () => {
+      const { port } = server.address() as AddressInfo
+      server.close(() => resolve(port))
+    })
+  })

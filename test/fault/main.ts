@@ -1,0 +1,119 @@
+import { mkdirSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { timeline } from "../plots/chart.ts"
+import { machine } from "../plots/machine.ts"
+import { table } from "../plots/table.ts"
+import { type FaultRun, strikeAll } from "./FaultRun.ts"
+import {
+  addressChanged,
+  agentDrained,
+  agentKilled,
+  agentLinkDropped,
+  type Fault,
+  proxyStopped,
+  relayDrained,
+  relayKilled,
+} from "./faults.ts"
+import { cpSession, forwardSession } from "./sessions/copySessions.ts"
+import { attachSession, execSession, logsSession, watchSession } from "./sessions/lineSession.ts"
+import { startStage } from "./startStage.ts"
+
+/**
+ * `bun run test:long faults [--quick] [--seed N] [--out FOLDER]`: row 14 of docs/performance.md. Real kubectl sessions of every kind over both
+ * protocols while the parts of the path are killed, drained, cut off and stopped. Exits with 1 when a session was lost or a byte was wrong.
+ */
+const option = (name: string): string | undefined => {
+  const at = process.argv.indexOf(`--${name}`)
+  return at < 0 ? undefined : process.argv[at + 1]
+}
+const quick = process.argv.includes("--quick")
+const seed = Number(option("seed") ?? Date.now() % 1_000_000)
+const out = option("out") ?? "dist/measurements"
+const megabytes = quick ? 50 : 500
+const times = quick ? 1 : 5
+const say = (line: string) => console.error(`faults: ${line}`)
+
+const everybody: readonly Fault[] = [
+  ...Array.from({ length: times }, () => relayKilled),
+  ...Array.from({ length: times }, () => agentKilled),
+  relayDrained,
+  agentDrained,
+  agentLinkDropped(quick ? 8 : 20),
+  addressChanged,
+  proxyStopped(quick ? 10 : 40),
+]
+/** Seconds for which the downloads are stretched: as long as the faults need. */
+const downloadSeconds = quick ? 45 : 260
+
+const stack = new AsyncDisposableStack()
+const interrupted = () => void stack.disposeAsync().then(() => process.exit(130))
+process.once("SIGINT", interrupted).once("SIGTERM", interrupted)
+let lost = 0
+try {
+  say(`seed ${seed}; again: bun run test:long faults${quick ? " --quick" : ""} --seed ${seed}`)
+  const stage = await startStage(stack, { seed, megabytes, onProgress: say })
+  const { kubectl } = stage.user
+  const copy = { side: kubectl, within: stage.network.within, sha256: stage.sha256, megabytes }
+  const first = await strikeAll(
+    stage,
+    [
+      ...(["websocket", "spdy"] as const).flatMap((protocol) => [
+        execSession(kubectl, protocol),
+        attachSession(kubectl, protocol),
+        forwardSession({ ...copy, protocol, seconds: downloadSeconds }),
+        cpSession({ ...copy, protocol }),
+      ]),
+      logsSession(kubectl),
+      watchSession(kubectl),
+    ],
+    everybody,
+    say,
+  )
+  say("without WebSocket sessions, which no tunnel can carry over 61 s")
+  const long = await strikeAll(
+    stage,
+    [execSession(kubectl, "spdy"), attachSession(kubectl, "spdy"), logsSession(kubectl), watchSession(kubectl)],
+    [proxyStopped(quick ? 15 : 120)],
+    say,
+  )
+  lost = [...first.sessions, ...long.sessions].filter((session) => session.lost !== undefined).length
+  report(first, long)
+  // What happened to each stream, for whoever asks why a session was lost.
+  writeFileSync(join(out, "proxy.log"), stage.user.proxy.log.join("\n"))
+  writeFileSync(join(out, "auth-proxy.log"), stage.world.authProxy.log.join("\n"))
+} finally {
+  await stack.disposeAsync()
+}
+process.exit(lost > 0 ? 1 : 0)
+
+function report(...runs: readonly FaultRun[]): void {
+  mkdirSync(out, { recursive: true })
+  const measured = { what: "sessions through faults", seed, quick, megabytes, machine: machine(), runs }
+  writeFileSync(join(out, "faults.json"), `${JSON.stringify(measured, undefined, 1)}\n`)
+  for (const [index, run] of runs.entries()) {
+    const spans = run.faults.map(({ fault, at, lastedSeconds }) => ({ name: fault, from: at, to: at + lastedSeconds }))
+    writeFileSync(
+      join(out, `faults-${index + 1}.svg`),
+      timeline("What each session brought while parts were broken", run.heard, spans),
+    )
+    console.log(
+      table([
+        ["session", "carried", "lost"],
+        ...run.sessions.map(({ name, carried, lost: why }) => [name, carried, why ?? "no"]),
+      ]),
+    )
+    const names = Object.keys(run.faults[0]?.pauses ?? {})
+    console.log(
+      table([
+        ["fault", "lasted s", ...names.map((name) => `${name} pause s`)],
+        ...run.faults.map(({ fault, lastedSeconds, pauses }) => [
+          fault,
+          lastedSeconds.toFixed(1),
+          ...names.map((name) => (pauses[name] ?? 0).toFixed(1)),
+        ]),
+      ]),
+    )
+  }
+  const all = runs.flatMap(({ sessions }) => sessions)
+  console.log(`${all.length} sessions, ${lost} lost; seed ${seed}; results in ${out}`)
+}

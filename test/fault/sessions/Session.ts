@@ -1,0 +1,38 @@
+/** What is said of a session at its end. */
+export interface SessionReport {
+  readonly name: string
+  /** Lines or bytes that came, as text. */
+  readonly carried: string
+  /** Why the session counts as lost; undefined when it survived whole. */
+  readonly lost: string | undefined
+}
+
+/** A kubectl session under observation. */
+export interface Session {
+  readonly name: string
+  /** Moments at which something arrived, `performance.now()`. */
+  readonly arrivals: readonly number[]
+  /** It brought everything and has nothing more to say. */
+  readonly isComplete?: boolean
+  /** Resolves when the session is under way. */
+  readonly started: Promise<void>
+  /** Ends it and judges. */
+  finish(): Promise<SessionReport>
+}
+
+/** kubectl's two ways of upgrading. */
+export const protocols = {
+  websocket: {},
+  spdy: { KUBECTL_REMOTE_COMMAND_WEBSOCKETS: "false", KUBECTL_PORT_FORWARD_WEBSOCKETS: "false" },
+} as const
+export type Protocol = keyof typeof protocols
+
+/** The longest time without an arrival that touches the interval. */
+export const longestPause = (arrivals: readonly number[], from: number, to: number): number => {
+  let longest = 0
+  for (const [index, at] of arrivals.entries()) {
+    const next = arrivals[index + 1] ?? at
+    if (next >= from && at <= to) longest = Math.max(longest, next - at)
+  }
+  return longest
+}

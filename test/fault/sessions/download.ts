@@ -1,0 +1,32 @@
+/** Fetches a URL at a bounded rate and prints one JSON line a second, then `{sha256, bytes}`. A program of its own: it runs where the user is. */
+import { createHash } from "node:crypto"
+import http from "node:http"
+
+const [url = "", bytesPerSecond = "1000000"] = process.argv.slice(2)
+const rate = Number(bytesPerSecond)
+const sum = createHash("sha256")
+let bytes = 0
+const began = performance.now()
+const say = (line: object) => process.stdout.write(`${JSON.stringify(line)}\n`)
+const fail = (error: Error) => {
+  say({ error: error.message, bytes })
+  process.exit(1)
+}
+http
+  .get(url, (response) => {
+    response.on("data", (chunk: Buffer) => {
+      sum.update(chunk)
+      bytes += chunk.byteLength
+      say({ bytes })
+      const early = (bytes / rate) * 1_000 - (performance.now() - began)
+      if (early < 50) return
+      response.pause()
+      setTimeout(() => response.resume(), early)
+    })
+    response.on("error", fail)
+    response.on("end", () => {
+      if (!response.complete) return fail(new Error("cut short"))
+      say({ sha256: sum.digest("hex"), bytes })
+    })
+  })
+  .on("error", fail)
