@@ -188,6 +188,9 @@ describe("rotation", () => {
     }
     await TestAgent.open(relay.ws, { ...material, signedDocument: signDocument(document, successor) }, "one")
     expect(relay.store.clusters.find("edge-1")?.identityKey).toBe(spkiOf(successor))
+    // Its files are late, but its session key is in the newest document.
+    await TestAgent.open(relay.ws, material, "two")
+    expect(relay.store.clusters.find("edge-1")?.identityKey).toBe(spkiOf(successor))
     const back = newer(material, { serial: material.document.serial + 5 })
     expect(await refused(await attempt(material, { document: back }))).toMatchObject({
       message: { cause: "IdentityNotRegistered" },
