@@ -5,7 +5,7 @@ import { closeCode } from "./names.ts"
 /** `maxPayload` for both sides of a carrier: one frame. */
 export const carrierMaxPayload = maxFrameBytes
 /** Reading from one side stops when more than this waits for the socket of the other. */
-export const pauseAboveBytes = 64 * 1024
+export const pauseAboveBytes = 128 * 1024
 /** Bun reads a socket in pieces of this length and hands out every message of a piece even after a pause (measured on 1.4.5). */
 const runtimeReadBytes = 512 * 1024
 /**

@@ -25,9 +25,8 @@ export const rateSampleMillis = 100
 
 /** An ack waits this long for more bytes to confirm; far below every deadline that waits for acks. */
 export const ackDelayMillis = 25
-/** Bytes after which an ack does not wait, or a quarter of what the peer may have unacknowledged if that is less. */
-export const ackEveryBytes = 64 * 1024
-
+/** Bytes after which an ack does not wait, and which are worth a credit: each costs a message on every hop, and with 64 KiB they were as many as data frames. */
+export const confirmBytes = 128 * 1024
 /** Silence after which a ping goes out while the stream is in use, and again until the ping counts as missed. */
 export const pingAfterMillis = 2_500
 export const pongWithinMillis = 2_500

@@ -1,12 +1,12 @@
 import type { Frame } from "../frame.ts"
 import { endIfDone, endStream } from "./ending.ts"
-import { ackDelayMillis, ackEveryBytes, maxWindowBytes } from "./limits.ts"
+import { ackDelayMillis, maxWindowBytes } from "./limits.ts"
 import { revive } from "./liveness.ts"
 import { sampleSendRate } from "./pace.ts"
 import { reason } from "./reasons.ts"
 import { acknowledge, replayFrom } from "./sendQueue.ts"
 import type { Action, Live, Moment, Tombstone } from "./state.ts"
-import { renewCredit, tuneWindow } from "./window.ts"
+import { isWorthAnAck, renewCredit, tuneWindow } from "./window.ts"
 
 /** The peer broke the protocol: it is told the word, and the stream ends here. */
 export const refuse = (state: Live, word: string, at: Moment, actions: Action[]): Tombstone =>
@@ -112,8 +112,7 @@ const receiveData = (
     if (state.readerGone) noteDelivered(state, fresh.byteLength, at)
     else actions.push({ type: "deliver", bytes: fresh })
   }
-  if (end - state.ackedOffset >= Math.min(ackEveryBytes, (state.creditGiven - state.ackedOffset) / 4))
-    state.owesAck = true
+  if (isWorthAnAck(state, end)) state.owesAck = true
   else state.ackAt = Math.min(state.ackAt, at.now + ackDelayMillis)
   return state
 }

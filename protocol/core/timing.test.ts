@@ -165,13 +165,14 @@ test("a server that hears nothing for its hold time ends, although its carrier n
   expect(world.now - quiet).toBe(330_000)
 })
 
-test("an ack waits 25 ms for more, and not at all after a quarter of the window", () => {
+test("an ack waits 25 ms for more, and not at all after half of the first window", () => {
   const it = client()
   it.accept()
   expect(sent(it.frame(10, { type: "data", offset: 0, payload: new Uint8Array(100) }))).toEqual([])
   expect(it.due()).toBe(35)
   expect(sent(it.feed(35, { type: "tick" }))).toEqual(["ack"])
-  expect(sent(it.frame(40, { type: "data", offset: 100, payload: new Uint8Array(65_536) }))).toEqual(["ack"])
+  expect(sent(it.frame(40, { type: "data", offset: 100, payload: new Uint8Array(65_536) }))).toEqual([])
+  expect(sent(it.frame(41, { type: "data", offset: 65_636, payload: new Uint8Array(65_536) }))).toEqual(["ack"])
 })
 
 test("ack, credit and ping go before data in the next slot", () => {
@@ -212,8 +213,9 @@ test("credit is renewed only for what the reader took", () => {
   for (let offset = 0; offset < 262_144; offset += 65_536)
     it.frame(1, { type: "data", offset, payload: new Uint8Array(65_536) })
   expect(it.live.creditGiven).toBe(limit)
+  expect(sent(it.feed(2, { type: "delivered", bytes: 65_536 }))).not.toContain("credit")
   const renewed = it.feed(2, { type: "delivered", bytes: 65_536 })
-  expect(renewed).toContainEqual({ type: "send", frame: { type: "credit", limit: limit + 65_536 } })
+  expect(renewed).toContainEqual({ type: "send", frame: { type: "credit", limit: limit + 131_072 } })
 })
 
 test("a window is measured although its sender waits for credit for more than a second", () => {

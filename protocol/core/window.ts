@@ -1,4 +1,5 @@
 import {
+  confirmBytes,
   floorBytes,
   initialWindowBytes,
   keepCapBytes,
@@ -35,10 +36,21 @@ export const raiseCredit = (state: Live, spare: number): void => {
   state.creditGiven = Math.max(state.creditGiven, state.delivered + affordableWindow(state, spare))
 }
 
-/** Renews the credit once a quarter of the window would be gained: more often costs messages, less often stalls the peer. */
+/** The share of what is outstanding that is worth an ack, or of a window that is worth a credit. */
+const worthAMessage = (state: Live) => (state.window < initialWindowBytes ? 1 / 4 : 1 / 2)
+
+/** Whether an ack up to here does not wait for more. */
+export const isWorthAnAck = (state: Live, received: number): boolean =>
+  received - state.ackedOffset >= Math.min(confirmBytes, (state.creditGiven - state.ackedOffset) * worthAMessage(state))
+
+/** What a credit gains at least: more often costs messages, less often stalls the peer. */
+const creditStep = (state: Live, window: number) =>
+  Math.max(window / 4, Math.min(confirmBytes, window * worthAMessage(state)))
+
+/** Renews the credit for what the reader took. */
 export const renewCredit = (state: Live, spare: number): void => {
   const window = affordableWindow(state, spare)
-  if (state.peerFin || state.delivered + window - state.creditGiven < window / 4) return
+  if (state.peerFin || state.delivered + window - state.creditGiven < creditStep(state, window)) return
   state.creditGiven = state.delivered + window
   state.owesCredit = true
 }
