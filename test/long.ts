@@ -1,5 +1,6 @@
 /** `bun run test:long NAME`: programs that take too long for every change. */
 import { spawnSync } from "node:child_process"
+import { randomInt } from "node:crypto"
 import { root } from "./project.ts"
 
 interface Program {
@@ -14,10 +15,14 @@ const programs: Readonly<Record<string, Program>> = {
     args: ["test", "--timeout=1800000", "-t", "outlive", "./test/tokens-long", "./test/client/ci.test.ts"],
     env: { CLUSTERCONNECT_TOKEN_SECONDS: "60", CLUSTERCONNECT_TOKEN_GENERATIONS: "8" },
   },
+  properties: {
+    what: "every test file with random values, 20 times with a new seed each (15 min; --rounds N, --seed S for one)",
+    args: ["test/properties/main.ts"],
+  },
   streams: {
     what: "the properties of the stream core over 60,000 random runs each (about 25 min); a failing seed is printed",
     args: ["test", "--timeout=7200000", "protocol/core/properties.test.ts"],
-    env: { CLUSTERCONNECT_PROPERTY_RUNS: "60000" },
+    env: { CLUSTERCONNECT_PROPERTY_RUNS: "60000", CLUSTERCONNECT_PROPERTY_SEED: `${randomInt(2 ** 30)}` },
   },
   model: {
     what: "streams on a simulated network in virtual time, 5,000 random lives (about 3 min; --seeds N, --from S, --seed S for one)",

@@ -4,8 +4,10 @@ import { reason } from "./reasons.ts"
 import { holdMillis, type Side, World } from "./simulation.ts"
 import type { Role } from "./state.ts"
 
-/** Every failure prints fast-check's seed and path; put them into the second argument of fc.assert to see it again. */
-/** `bun run test:long streams` asks for more. */
+/**
+ * Every failure prints fast-check's seed and path; put them into the second argument of fc.assert to see it again.
+ * `bun run test:long streams` asks for more.
+ */
 const runs = { numRuns: Number(process.env.CLUSTERCONNECT_PROPERTY_RUNS ?? 1_000) }
 const timeoutMillis = 60 * Math.max(runs.numRuns, 1_000)
 

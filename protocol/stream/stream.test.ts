@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test"
 import { once } from "node:events"
+import fc from "fast-check"
 import { reason } from "../core/reasons.ts"
 import { authProxyGone, CarrierRefused, StreamNotAccepted } from "./CarrierRefused.ts"
 import { StreamReset } from "./streamEvents.ts"
@@ -59,12 +60,13 @@ test(
     await using path = await fixture()
     const { client, server } = await path.open()
     const total = 48 * mebibyte
+    const moments = fc.sample(fc.integer({ min: 1, max: 40 }), 100)
     const stop = new AbortController()
     const killing = (async () => {
       for (let round = 1; !stop.signal.aborted; round += 1) {
         // At a random moment of the flow: after some reads of either side, then without warning.
         const socket = round % 2 === 0 ? client.socket : server.socket
-        for (let reads = Math.ceil(Math.random() * 40); reads > 0; reads -= 1)
+        for (let reads = moments[round % moments.length]!; reads > 0; reads -= 1)
           await once(socket, "data", { signal: stop.signal }).catch(() => {})
         if (round % 3 === 0) path.path.close(4001, "moved")
         else path.path.cut()
