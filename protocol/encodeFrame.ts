@@ -55,13 +55,14 @@ const encodeOpening = (frame: OpeningFrame): Uint8Array => {
 }
 
 /**
- * The message of a frame.
+ * The message of a frame. A data frame is written into `memory` if that is given ({@link maxFrameBytes} long): a fresh piece of memory for each
+ * costs an eighth of a stream's CPU.
  * @throws {FrameMalformed} when a field is out of bounds: nothing that `decodeFrame` would refuse is ever sent
  */
-export const encodeFrame = (frame: ControlFrame | OutgoingData): Uint8Array => {
+export const encodeFrame = (frame: ControlFrame | OutgoingData, memory?: Buffer): Uint8Array => {
   switch (frame.type) {
     case "data":
-      return encodeData(frame)
+      return encodeData(frame, memory)
     case "open":
     case "resume":
       return encodeOpening(frame)
@@ -103,12 +104,13 @@ export const encodeFrame = (frame: ControlFrame | OutgoingData): Uint8Array => {
   }
 }
 
-const encodeData = (frame: OutgoingData): Uint8Array => {
+const encodeData = (frame: OutgoingData, memory: Buffer | undefined): Uint8Array => {
   if (frame.length < 1 || frame.length > maxPayloadBytes)
     refuse(`payload: ${frame.length} bytes, expected 1..${maxPayloadBytes}`)
   if (frame.offset > maxOffset - frame.length) refuse("offset: the payload ends above 2^53")
   // Every byte is written below, so the zeroes of a fresh array would be work for nothing.
-  const bytes = Buffer.allocUnsafeSlow(dataHeaderBytes + frame.length)
+  const length = dataHeaderBytes + frame.length
+  const bytes = memory?.subarray(0, length) ?? Buffer.allocUnsafeSlow(length)
   bytes[0] = typeOf.data
   bytes.writeUInt32BE(Math.floor(frame.offset / 2 ** 32), 1)
   bytes.writeUInt32BE(frame.offset % 2 ** 32, 5)

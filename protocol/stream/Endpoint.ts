@@ -7,12 +7,16 @@ import { step } from "../core/step.ts"
 import { hasMoreToSend } from "../core/transmit.ts"
 import { reservedBytes, takeableBytes } from "../core/window.ts"
 import { encodeFrame } from "../encodeFrame.ts"
+import { maxFrameBytes } from "../frame.ts"
 import type { Carrier, CarrierListener } from "./Carrier.ts"
 import { LocalSocket } from "./LocalSocket.ts"
 import type { WindowBudget } from "./WindowBudget.ts"
 
 /** Bytes that one stream sends in one turn of the event loop, so that small requests are served between. */
 const turnBytes = 128 * 1024
+
+/** Every data frame is written here: a carrier has copied it when `send` returns (test/conformance/sentBytes.test.ts). */
+const frameMemory = Buffer.allocUnsafeSlow(maxFrameBytes)
 
 /** An event of the core without its moment, which the endpoint adds when it is its turn. */
 export type Happening = Event extends infer E ? (E extends { at: Moment } ? Omit<E, "at"> : never) : never
@@ -136,7 +140,7 @@ export class Endpoint {
   #act(action: Action) {
     switch (action.type) {
       case "send":
-        return this.#send(encodeFrame(action.frame))
+        return this.#send(encodeFrame(action.frame, frameMemory))
       case "deliver":
         return this.#local?.deliver(action.bytes)
       case "deliverEnd":
