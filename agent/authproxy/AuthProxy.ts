@@ -15,7 +15,7 @@ import { EndToEnd, type EndToEndLimits } from "./connections/EndToEnd.ts"
 import { ServingCertificate } from "./connections/ServingCertificate.ts"
 import { Exchanges } from "./exchange/Exchanges.ts"
 import * as metrics from "./metrics.ts"
-import { accountRefused, whoAmI } from "./upstream/accountRefused.ts"
+import { accountRefused, inDate, whoAmI } from "./upstream/accountRefused.ts"
 import { askApiServer } from "./upstream/askApiServer.ts"
 
 export interface AuthProxyOptions {
@@ -162,7 +162,10 @@ export const startAuthProxy = (
         const quiet = Effect.sleep(drainLookMillis).pipe(
           Effect.repeat({ while: () => streams.streams > 0 && performance.now() < until }),
         )
-        const refused = accountRefused(Effect.suspend(() => askApiServer(policy.current().api, whoAmI))).pipe(
+        const refused = accountRefused(
+          Effect.suspend(() => askApiServer(policy.current().api, whoAmI)),
+          () => inDate(policy.current().api.files.token, Date.now()),
+        ).pipe(
           Effect.zipRight(
             Effect.sync(() => log.warn("the API server does not know this account any more: what is open is ended")),
           ),

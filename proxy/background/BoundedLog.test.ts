@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test"
 import { appendFileSync, readFileSync, statSync } from "node:fs"
-import { mkdtemp, rm } from "node:fs/promises"
+import { mkdtemp, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { BoundedLog, maxLogBytes } from "./BoundedLog.ts"
@@ -26,5 +26,17 @@ test("a log is private, goes on where it was, never outgrows its bound, and keep
   const lines = readFileSync(path, "utf8").trimEnd().split("\n")
   expect(lines.at(-1)).toBe(`2999 ${rest}`)
   for (const line of lines) expect(line).toMatch(/^\d+ (x{1000}|from outside)$/)
+  await rm(directory, { recursive: true })
+})
+
+test("a log that starts which failed have filled is cut by the next one", async () => {
+  const directory = await mkdtemp(join(tmpdir(), "clusterconnect-log-"))
+  const path = join(directory, "log")
+  const line = `${"x".repeat(1_000)}\n`
+  await writeFile(path, `oldest\n${line.repeat(Math.ceil(maxLogBytes / line.length))}newest\n`)
+  new BoundedLog(path)[Symbol.dispose]()
+  const kept = readFileSync(path, "utf8")
+  expect(kept.length).toBeLessThan(maxLogBytes)
+  expect([kept.startsWith(line), kept.endsWith("newest\n")]).toEqual([true, true])
   await rm(directory, { recursive: true })
 })

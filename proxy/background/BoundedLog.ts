@@ -15,6 +15,8 @@ export class BoundedLog implements Disposable {
   constructor(path: string) {
     this.#file = openSync(path, "a+", 0o600)
     fchmodSync(this.#file, 0o600)
+    // A start that fails leaves its last words behind this class: the next one makes room for them.
+    this.write("")
     this.#timer = setInterval(() => this.write(""), lookMillis)
     this.#timer.unref()
   }

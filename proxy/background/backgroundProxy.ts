@@ -44,7 +44,7 @@ export const backgroundProxy: Effect.Effect<never, Reported> = Effect.gen(functi
   yield* Effect.tryPromise({ try: () => report({ ready }), catch: clientFailureOf })
   log.info("serving in the background", { served, relay, kubeconfig: path })
   if (entry !== undefined && entry.idleSeconds > 0) {
-    const connections = () => now.served.reduce((sum, { endpoint }) => sum + endpoint.connections, 0)
+    const connections = () => now.served.reduce((sum, { endpoint }) => sum + endpoint.connectionsInUse, 0)
     const { idleSeconds } = entry
     yield* Effect.forkScoped(idleEnd({ connections, askedAt: registration.askedAt, idleSeconds }, log))
   }

@@ -6,7 +6,7 @@ import { endThisProgram } from "../control/endThisProgram.ts"
 const lookSeconds = 30
 
 export interface IdleOptions {
-  /** Connections to the local endpoints, now. */
+  /** Connections to the local endpoints that have shown the credential, now. */
   readonly connections: () => number
   /** When the credential was asked for last, and the present, on the same clock. */
   readonly askedAt: () => number

@@ -22,7 +22,7 @@ const maxRelays = 16
 /** 16 relays with 5,000 names of 40 characters each are 3.5 MB; a larger file is not ours. */
 const maxFileBytes = 4 * 1024 * 1024
 /** Nobody chooses among more by a tab. */
-const maxNames = 5_000
+export const maxNames = 5_000
 
 /** What relays listed last, for completion where no token is at hand: `listed-clusters.json` of the state directory. Nothing else trusts it. */
 export class ListedClusters {

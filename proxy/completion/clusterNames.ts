@@ -11,10 +11,12 @@ import { profilesOf } from "../settings/chooseOrigin.ts"
 import { normalisedRelay } from "../settings/normalisedRelay.ts"
 import type { Environment } from "../settings/ProxySettings.ts"
 import { KnownClusters } from "../trust/KnownClusters.ts"
-import { ListedClusters } from "./ListedClusters.ts"
+import { ListedClusters, maxNames } from "./ListedClusters.ts"
 
 /** A shell waits so long for the relay, and no longer. */
 const relayMillis = 1_000
+/** 5,000 names of 40 characters with their numbers of sessions are 0.4 MB; a shell waits for no longer list. */
+const maxListBytes = 1024 * 1024
 
 /** What of the command line says which relay, and as whom. */
 export interface Asking {
@@ -69,8 +71,12 @@ const relayList = async (
     environment,
     here,
   )
-  const { clusters } = decodedAnswer(access.settings.relay, ClusterList, await callRelay(access, path.clusters))
-  return clusters.map(({ clusterName }) => clusterName)
+  const { clusters } = decodedAnswer(
+    access.settings.relay,
+    ClusterList,
+    await callRelay(access, path.clusters, { maxAnswerBytes: maxListBytes }),
+  )
+  return clusters.slice(0, maxNames).map(({ clusterName }) => clusterName)
 }
 
 const remembered = async (relay: string, named: NamedProfile | undefined, here: Directories) => {

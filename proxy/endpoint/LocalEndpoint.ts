@@ -39,6 +39,7 @@ export class LocalEndpoint {
   readonly #tlsServer: tls.Server
   readonly #httpServer: http.Server
   readonly #sockets = new Set<Duplex>()
+  readonly #inUse = new Set<Duplex>()
   #port = 0
 
   constructor(
@@ -116,6 +117,11 @@ export class LocalEndpoint {
     return this.#sockets.size
   }
 
+  /** Connections whose client has shown the credential: somebody uses this endpoint. Anybody on this machine can open others. */
+  get connectionsInUse(): number {
+    return this.#inUse.size
+  }
+
   #admit(socket: Duplex): void {
     socket.on("error", () => socket.destroy())
     if (this.#sockets.size >= this.#limits.maxSockets) return void socket.destroy()
@@ -125,6 +131,7 @@ export class LocalEndpoint {
     this.#firstHead.set(socket, timer)
     socket.once("close", () => {
       this.#sockets.delete(socket)
+      this.#inUse.delete(socket)
       clearTimeout(timer)
     })
   }
@@ -147,8 +154,10 @@ export class LocalEndpoint {
     const { method = "", url = "", httpVersion, rawHeaders } = req
     const refusal = admission({ method, target: url, httpVersion, rawHeaders }, this.identity)
     // Only the credential buys time.
-    if (refusal === undefined) clearTimeout(this.#firstHead.get(req.socket))
-    else this.#context.log.debug("request refused", { cause: refusal.cause, code: refusal.code })
+    if (refusal === undefined) {
+      clearTimeout(this.#firstHead.get(req.socket))
+      if (!req.socket.destroyed) this.#inUse.add(req.socket)
+    } else this.#context.log.debug("request refused", { cause: refusal.cause, code: refusal.code })
     return refusal
   }
 

@@ -1,7 +1,10 @@
 import { afterEach, beforeEach, expect, test } from "bun:test"
+import { once } from "node:events"
+import http from "node:http"
 import net from "node:net"
+import type tls from "node:tls"
 import { FarEnd } from "../testing/FarEnd.ts"
-import { NearEnd } from "../testing/NearEnd.ts"
+import { credential, NearEnd } from "../testing/NearEnd.ts"
 
 let far: FarEnd
 let near: NearEnd
@@ -30,6 +33,39 @@ test("local connections without a word are no more than the limit, and the user 
   await Promise.all(many.map(({ closed }) => closed))
   expect(near.endpoint.connections).toBe(0)
   expect((await near.get("/api")).status).toBe(200)
+})
+test("only who has shown the credential uses the endpoint: neither silence nor a wrong credential keeps a background proxy", async () => {
+  await near.stop()
+  near = await NearEnd.start(far)
+  const dialled: tls.TLSSocket[] = []
+  const keeping = new http.Agent({ keepAlive: true })
+  keeping.createConnection = () => {
+    const socket = near.dial()
+    dialled.push(socket)
+    return socket
+  }
+  const status = (authorization: string) =>
+    new Promise<number | undefined>((resolve, reject) => {
+      const path = "/api"
+      const headers = { host: `127.0.0.1:${near.endpoint.port}`, authorization }
+      http
+        .get({ agent: keeping, path, headers }, (answer) =>
+          answer.resume().once("end", () => resolve(answer.statusCode)),
+        )
+        .once("error", reject)
+    })
+  const unsecured = silent()
+  const secured = near.dial().on("error", () => {})
+  await once(secured, "secureConnect")
+  expect(await status("Bearer ccsession_wrong")).toBe(401)
+  expect([near.endpoint.connections > 1, near.endpoint.connectionsInUse]).toEqual([true, 0])
+  expect(await status(`Bearer ${credential}`)).toBe(200)
+  expect(near.endpoint.connectionsInUse).toBe(1)
+  keeping.destroy()
+  secured.destroy()
+  unsecured.socket.destroy()
+  while (near.endpoint.connections > 0) await new Promise((resolve) => setImmediate(resolve))
+  expect(near.endpoint.connectionsInUse).toBe(0)
 })
 test("the end of the program closes a connection that is in its handshake", async () => {
   const one = silent()

@@ -3,14 +3,18 @@ import type { RelayAccess } from "./relayAccess.ts"
 import { failureFromAnswer, relayFailure } from "./relayFailures.ts"
 
 /** The largest answer is an export of all registrations: 10,000 of them are 4 MB. */
-const maxAnswerBytes = 16 * 1024 * 1024
+const largestAnswerBytes = 16 * 1024 * 1024
 const callMillis = 15_000
+
+interface CallOptions extends Pick<JsonRequest, "method" | "body"> {
+  readonly maxAnswerBytes?: number
+}
 
 /** One call of the relay's HTTP API as the caller. Returns the parsed body. Rejects with a PathFailure. */
 export const callRelay = async (
   { settings, route, gate }: Pick<RelayAccess, "settings" | "route" | "gate">,
   path: string,
-  request: Pick<JsonRequest, "method" | "body"> = {},
+  { maxAnswerBytes = largestAnswerBytes, ...request }: CallOptions = {},
 ): Promise<unknown> => {
   const { relay } = settings
   const answer = await requestJson(new URL(path, relay), {

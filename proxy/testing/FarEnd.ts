@@ -42,6 +42,8 @@ export class FarEnd {
   /** What the relay says instead of serving. */
   refuses: ((req: IncomingMessage) => Refusal | undefined) | undefined
   agentSessions = 1
+  /** What the relay lists beside this cluster. */
+  otherClusters: readonly string[] = []
   /** How far the relay's clock is off. */
   clockShiftMillis = 0
   readonly relayCalls: { readonly method: string; readonly target: string; readonly authorization: string }[] = []
@@ -190,7 +192,8 @@ export class FarEnd {
       res.writeHead(refusal.code, headers).end(body)
       return
     }
-    const listed = { clusters: [{ clusterName: this.cluster, agentSessions: this.agentSessions }] }
+    const names = [this.cluster, ...this.otherClusters]
+    const listed = { clusters: names.map((clusterName) => ({ clusterName, agentSessions: this.agentSessions })) }
     const about = {
       clusterName: this.cluster,
       document: this.document,

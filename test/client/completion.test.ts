@@ -167,6 +167,15 @@ describe("candidates", () => {
     await new Promise((resolve) => silent.close(resolve))
     expect(await candidates("", "proxy", "--relay", relay)).toEqual(["remembered"])
   })
+  test("are no more than a person can choose among; of a relay that lists far more, the remembered ones", async () => {
+    const clusters = (count: number) => Array.from({ length: count }, (_, index) => `${"a".repeat(34)}-${index}`)
+    await remember({ [far.relayUrl]: "kept" })
+    far.otherClusters = clusters(6_000)
+    expect(await found()).toEqual([far.cluster, ...clusters(4_999)])
+    far.otherClusters = clusters(20_000)
+    expect(await found()).toEqual(["kept"])
+    far.otherClusters = []
+  })
   test("are those that the relay listed last, where nothing else is known of them; a damaged memory is none", async () => {
     const listed = await client("clusters", "list", "--relay", far.relayUrl)
     expect([listed.code, listed.out]).toEqual([0, expect.stringContaining(far.cluster)])
