@@ -297,7 +297,8 @@ test("a pool opens one for each that waits and two ready, never beyond its bound
   const quiet = { busy: 0, idle: 0, opening: 0, waiting: 0, quietMillis: Number.POSITIVE_INFINITY }
   expect(toOpen(quiet)).toBe(0)
   expect(toOpen({ ...quiet, waiting: 1 })).toBe(3)
-  expect(toOpen({ ...quiet, waiting: 30, opening: 10 })).toBe(22)
+  expect(toOpen({ ...quiet, waiting: 18, opening: 6 })).toBe(14)
+  expect(toOpen({ ...quiet, waiting: 30, opening: 10 })).toBe(14)
   expect(toOpen({ ...quiet, busy: 3, idle: 2 })).toBe(0)
   expect(toOpen({ ...quiet, busy: 3, idle: 1 })).toBe(1)
   expect(toOpen({ ...quiet, busy: 239, waiting: 9 })).toBe(1)
