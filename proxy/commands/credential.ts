@@ -42,7 +42,7 @@ export const credential = Command.make(credentialWord, options, (given) =>
       checkExecInfo(process.env.KUBERNETES_EXEC_INFO, given.port, certificatePem)
     })
     const token = yield* Effect.tryPromise({
-      try: (signal) => giveCredential({ cluster, flags, rules, level }, here, signal),
+      try: (signal) => giveCredential({ cluster, flags, rules, level }, here, { signal }),
       catch: (error) => (error instanceof BackgroundFailed ? error : clientFailureOf(error)),
     })
     const goodSeconds = idleSeconds === 0 ? longestSeconds : Math.min(longestSeconds, idleSeconds / 2)

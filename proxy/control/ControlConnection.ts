@@ -23,12 +23,14 @@ const answerMillis = 10_000
 export class ControlConnection implements Disposable {
   readonly #place: ControlPlace
   readonly #socket: net.Socket
+  readonly #answerMillis: number
   #text = ""
   #wake: () => void = () => {}
   #closed = false
 
-  private constructor(place: ControlPlace, socket: net.Socket) {
+  private constructor(place: ControlPlace, socket: net.Socket, millis: number) {
     this.#place = place
+    this.#answerMillis = millis
     this.#socket = socket
     socket.on("data", (chunk: Buffer) => {
       this.#text += chunk.toString("utf8")
@@ -42,11 +44,11 @@ export class ControlConnection implements Disposable {
     })
   }
 
-  /** @throws {ProxyGone} or {@link ProxySilent} */
-  static open(place: ControlPlace): Promise<ControlConnection> {
+  /** The time is for the connection and each answer. @throws {ProxyGone} or {@link ProxySilent} */
+  static open(place: ControlPlace, millis = answerMillis): Promise<ControlConnection> {
     return new Promise((resolve, reject) => {
       const socket = net.connect(place.address)
-      const timer = setTimeout(() => socket.destroy(silent(place, "no connection")), answerMillis)
+      const timer = setTimeout(() => socket.destroy(silent(place, "no connection")), millis)
       const failed = (error: Error) => {
         clearTimeout(timer)
         const code = (error as NodeJS.ErrnoException).code ?? error.message
@@ -57,7 +59,7 @@ export class ControlConnection implements Disposable {
       socket.once("connect", () => {
         clearTimeout(timer)
         socket.off("error", failed)
-        resolve(new ControlConnection(place, socket))
+        resolve(new ControlConnection(place, socket, millis))
       })
     })
   }
@@ -88,11 +90,11 @@ export class ControlConnection implements Disposable {
 
   async #ask<A, I>(ask: Ask, answer: Schema.Schema<A, I>): Promise<A> {
     this.#socket.write(`${JSON.stringify(ask)}\n`)
-    const answered = await this.#until(() => this.#closed || this.#text.includes("\n"), answerMillis)
+    const answered = await this.#until(() => this.#closed || this.#text.includes("\n"), this.#answerMillis)
     const end = this.#text.indexOf("\n")
     // It ended between the connection and the answer.
     if (answered && end < 0) throw new ProxyGone({ place: this.#place })
-    if (end < 0) throw silent(this.#place, `no answer within ${answerMillis / 1000} s`)
+    if (end < 0) throw silent(this.#place, `no answer within ${this.#answerMillis / 1000} s`)
     const line = this.#text.slice(0, end)
     this.#text = this.#text.slice(end + 1)
     return Either.getOrThrowWith(Schema.decodeEither(Schema.parseJson(answer))(line), () =>

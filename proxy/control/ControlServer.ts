@@ -30,9 +30,9 @@ export class ControlServer {
     this.#server = server
   }
 
-  /** @throws {LocalFailure} when the folder's path is too long for a socket */
-  static async listen(folder: string, answers: ControlAnswers): Promise<ControlServer> {
-    const place = controlPlace(folder, newControlName(process.pid))
+  /** With the hash of a kubeconfig's entry, if one is served. @throws {LocalFailure} when the folder's path is too long for a socket */
+  static async listen(folder: string, answers: ControlAnswers, entry?: string): Promise<ControlServer> {
+    const place = controlPlace(folder, newControlName(process.pid, entry))
     if (place === undefined) throw new TypeError("a process id is no number")
     checkSocketPath(place.file)
     await makePrivateDirectory(folder)

@@ -8,10 +8,11 @@ import { LocalFailure } from "../failures.ts"
 import { ControlConnection, ProxyGone, ProxySilent } from "./ControlConnection.ts"
 import { ControlServer } from "./ControlServer.ts"
 import type { ProxyStatus } from "./controlMessages.ts"
-import { checkSocketPath, controlPlace } from "./controlPlace.ts"
-import { runningProxies } from "./runningProxies.ts"
+import { checkSocketPath, controlPlace, newControlName } from "./controlPlace.ts"
+import { proxiesOfEntry, runningProxies } from "./runningProxies.ts"
 import { statusLines } from "./statusLines.ts"
 import { stopProxies } from "./stopProxies.ts"
+import { surelyDead, thisHost } from "./thisHost.ts"
 
 let folder: string
 const closing: (() => Promise<unknown>)[] = []
@@ -31,7 +32,8 @@ const status: ProxyStatus = {
 }
 const proxy = async (own: Partial<ProxyStatus> = {}, stop: () => void = () => {}) => {
   const credential = (cluster: string) => (cluster === "edge-1" ? "ccsession_x" : undefined)
-  const server = await ControlServer.listen(folder, { status: () => ({ ...status, ...own }), credential, stop })
+  const answers = { status: () => ({ ...status, ...own }), credential, stop }
+  const server = await ControlServer.listen(folder, answers, own.entry)
   closing.push(() => server.close())
   return server
 }
@@ -49,14 +51,17 @@ const place = (name: string) => {
   if (found === undefined) throw new Error(`no place: ${name}`)
   return found
 }
-const killed = "4242-0123456789abcdef"
+const named = (pid: number, entry?: string) => newControlName(pid, entry)
+const killed = named(4242)
 
 describe("a control socket", () => {
   test("is private, answers with status and credential, and goes when it is closed", async () => {
     const server = await proxy()
     expect(statSync(server.place.file).mode & 0o777).toBe(0o600)
     expect(statSync(folder).mode & 0o777).toBe(0o700)
-    expect(readdirSync(folder)).toEqual([expect.stringMatching(new RegExp(`^${process.pid}-[0-9a-f]{16}$`))])
+    expect(readdirSync(folder)).toEqual([
+      expect.stringMatching(new RegExp(`^${process.pid}-${thisHost.host}${thisHost.boot}-[0-9a-f]{8}$`)),
+    ])
     using connection = await ControlConnection.open(server.place)
     expect(await connection.status()).toEqual(status)
     expect(await connection.credential("edge-1")).toBe("ccsession_x")
@@ -108,6 +113,30 @@ describe("running proxies", () => {
     expect(readdirSync(folder)).toContain("notes")
     await expect(ControlConnection.open(place(killed))).rejects.toThrow(ProxyGone)
   })
+  test("of another machine that shares the home are left to it: a refused connection says nothing about them", async () => {
+    const elsewhere = newControlName(4242, undefined, { host: thisHost.host === "0000" ? "0001" : "0000", boot: "" })
+    await other(elsewhere)
+    expect(await runningProxies(folder)).toEqual([])
+    expect(readdirSync(folder)).toEqual([elsewhere])
+    const here = { host: "aaaa", boot: "bbbb" }
+    expect(surelyDead({ host: "cccc", boot: "bbbb" }, 4242, here)).toBe(false)
+    // An earlier start of this machine.
+    expect(surelyDead({ host: "aaaa", boot: "0000" }, process.pid, here)).toBe(true)
+    // A full queue refuses too, where the system is not Linux.
+    expect(surelyDead({ host: "aaaa", boot: "" }, process.pid, { host: "aaaa", boot: "" })).toBe(false)
+  })
+  test("of an entry are known by its hash, and no other proxy is asked, nor waited for", async () => {
+    const [hash, same] = ["abcdef01", "abcdef02"]
+    await proxy({ entry: hash, startedAt: "a" })
+    await proxy({ entry: same, startedAt: "b" })
+    let asked = 0
+    for (const name of [named(4242), named(4243, "0123456789")])
+      await other(name, () => {
+        asked += 1
+      })
+    expect((await proxiesOfEntry(folder, hash)).map((one) => one.status?.startedAt)).toEqual(["a"])
+    expect(asked).toBe(0)
+  })
   test("that do not answer as proxies do are shown as such and never removed", async () => {
     await other(killed, (socket) => socket.end("what?\n"))
     const [found] = await runningProxies(folder)
@@ -149,7 +178,7 @@ describe("stopping", () => {
     expect(stopped).toBe(0)
   })
   test("never touches a process for its id: what a killed proxy left is only removed", async () => {
-    await other(`${process.pid}-0123456789abcdef`)
+    await other(named(process.pid))
     expect(await stopProxies(folder, "all")).toEqual([])
     expect(readdirSync(folder)).toEqual([])
   })

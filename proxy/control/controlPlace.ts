@@ -2,11 +2,13 @@ import { randomBytes } from "node:crypto"
 import { join } from "node:path"
 import type { Directories } from "../directories.ts"
 import { LocalFailure } from "../failures.ts"
+import { type HostMark, thisHost } from "./thisHost.ts"
 
 /** Beyond these the kernel has no room for a socket's name (sun_path of unix(7) without its final NUL; 104 bytes on BSD and macOS). */
 const maxSocketPathBytes = (platform: NodeJS.Platform) => (platform === "linux" ? 107 : 103)
 
-const namePattern = /^(\d+)-[0-9a-f]{16}$/
+/** PID-HOST[BOOT][-ENTRY]-RANDOM: short, because a socket's path is. */
+const namePattern = /^(\d+)-([0-9a-f]{4})([0-9a-f]{4})?(?:-([0-9a-f]{6}))?-([0-9a-f]{8})$/
 
 /** Where one running proxy is asked: a Unix socket, or on Windows a pipe whose name only this user can read in the folder. */
 export interface ControlPlace {
@@ -16,12 +18,22 @@ export interface ControlPlace {
   readonly address: string
   /** From the file's name, for people alone: a process is never known by it. */
   readonly pid: number
+  /** The machine that it runs on. */
+  readonly mark: HostMark
+  /** Of a proxy that a kubeconfig's plugin started: the beginning of the entry's hash. Others may have the same. */
+  readonly entry: string | undefined
 }
+
+/** As much of an entry's hash as stands in the name: enough to ask few others. */
+export const entryInName = (hash: string): string => hash.slice(0, 6)
 
 /** The folder (0700) with one file for each running proxy. */
 export const runningFolder = ({ state }: Directories): string => join(state, "running")
 
-export const newControlName = (pid: number): string => `${pid}-${randomBytes(8).toString("hex")}`
+export const newControlName = (pid: number, entry?: string, { host, boot }: HostMark = thisHost): string => {
+  const ofEntry = entry === undefined ? [] : [entryInName(entry)]
+  return [pid, `${host}${boot}`, ...ofEntry, randomBytes(4).toString("hex")].join("-")
+}
 
 /** The place of this name; undefined when no proxy would be called so. */
 export const controlPlace = (
@@ -29,10 +41,11 @@ export const controlPlace = (
   name: string,
   platform: NodeJS.Platform = process.platform,
 ): ControlPlace | undefined => {
-  const pid = namePattern.exec(name)?.[1]
+  const [, pid, host = "", boot = "", entry] = namePattern.exec(name) ?? []
   if (pid === undefined) return undefined
   const file = join(folder, name)
-  return { file, address: platform === "win32" ? `\\\\.\\pipe\\clusterconnect-${name}` : file, pid: Number(pid) }
+  const address = platform === "win32" ? `\\\\.\\pipe\\clusterconnect-${name}` : file
+  return { file, address, pid: Number(pid), mark: { host, boot }, entry }
 }
 
 /** @throws {LocalFailure} when the system cannot have a socket of that name */

@@ -51,7 +51,7 @@ export const registered = (about: About, log: Log): Effect.Effect<Registration, 
       Effect.tryPromise({
         try: () => {
           const places = directories({ platform: process.platform, home: homedir(), environment: process.env })
-          return ControlServer.listen(runningFolder(places), { status, credential, stop })
+          return ControlServer.listen(runningFolder(places), { status, credential, stop }, about.entry)
         },
         catch: (error) => error,
       }),
