@@ -218,6 +218,7 @@ export class HttpFront {
   }
 }
 
+/** Grows when a whole write was taken (Bun): whoever answers much does so in parts. */
 const takenBytes = (socket: Socket): number => socket.bytesWritten - socket.writableLength
 
 /** Found by the one listener function that all sockets have in common: no closure per connection, and it can be taken off. */

@@ -90,8 +90,13 @@ export class TestAgent {
     this.socket.send(encodeMessage(message))
   }
 
+  /** The next dial. A ping before it is answered: the relay asks an agent that it has not heard for 5 s, as on a busy machine. */
   async dial(): Promise<Dial> {
     const message = await this.messages.next()
+    if (message.type === "ping") {
+      this.send({ type: "pong", id: message.id })
+      return await this.dial()
+    }
     if (message.type !== "dial") throw new Error(`expected dial, found ${JSON.stringify(message)}`)
     return message
   }
