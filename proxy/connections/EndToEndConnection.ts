@@ -91,7 +91,7 @@ export class EndToEndConnection implements ConnectionView {
   }
 
   get attached(): boolean {
-    return this.#stream.state === "attached" && !this.socket.destroyed
+    return this.#stream.state === "attached" && !isOver(this.socket)
   }
 
   get draining(): boolean {
@@ -162,10 +162,19 @@ class OneConnectionAgent extends http.Agent {
     this.#socket = socket
   }
 
-  override createConnection(): tls.TLSSocket {
-    return this.#socket
+  /** On Bun a request on a socket whose end has passed already hears nothing for ever: it fails instead. */
+  override createConnection(
+    _options: http.ClientRequestArgs,
+    callback?: (error: Error | null, socket: tls.TLSSocket) => void,
+  ): tls.TLSSocket | undefined {
+    if (!isOver(this.#socket)) return this.#socket
+    callback?.(new Error("the connection has ended"), this.#socket)
+    return undefined
   }
 }
+
+/** Whether no answer can come on it any more. */
+const isOver = (socket: tls.TLSSocket): boolean => socket.destroyed || socket.readableEnded
 
 const openingFailure = (cluster: string, error: unknown): PathFailure => {
   if (isPathFailure(error)) return error
