@@ -26,6 +26,8 @@ export const HandOver = Schema.Struct({
       hash: Schema.String,
       /** Ends by itself after so long without a connection; 0 is never. */
       idleSeconds: Schema.Number,
+      /** What the proxy's environment has beside the machine's own. */
+      variables: Schema.Record({ key: Schema.String, value: Schema.String }),
     }),
   ),
 })

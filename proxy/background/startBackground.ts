@@ -42,11 +42,12 @@ export const startBackground = (
     })
     return yield* Effect.async<Ready, BackgroundFailed>((resume) => {
       const [program, ...own] = ownCommand()
-      const environment = handOver.entry === undefined ? process.env : entryEnvironment(process.env)
+      const { entry } = handOver
+      const environment = entry === undefined ? process.env : entryEnvironment(process.env, entry.variables)
       const child = spawn(program, [...own, backgroundWord, ...handOver.flags.clusters], {
         detached: true,
         // Whatever folder kubectl runs in has no say in what an entry's proxy reads and runs.
-        ...(handOver.entry === undefined ? {} : { cwd: dirname(handOver.log.path) }),
+        ...(entry === undefined ? {} : { cwd: dirname(handOver.log.path) }),
         stdio: ["pipe", "pipe", log],
         env: Object.fromEntries(Object.entries(environment).filter(kept)),
         windowsHide: true,

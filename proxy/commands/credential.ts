@@ -6,6 +6,7 @@ import { BackgroundFailed } from "../background/outcomes.ts"
 import { localAuthority } from "../endpoint/localAuthority.ts"
 import { clientFailureOf } from "../failures.ts"
 import { checkedIdle } from "../plugin/entry.ts"
+import { entryVariables } from "../plugin/entryVariables.ts"
 import { checkExecInfo, credentialWord, execCredential } from "../plugin/execInfo.ts"
 import { giveCredential } from "../plugin/giveCredential.ts"
 import { checkedClusterName } from "../settings/checkedClusterName.ts"
@@ -30,7 +31,8 @@ export const credential = Command.make(credentialWord, options, (given) =>
     const { logLevel: level } = given
     const cluster = yield* attempt(() => checkedClusterName(given.cluster))
     const idleSeconds = yield* attempt(() => checkedIdle(given.idle))
-    const rules = { port: given.port, idleSeconds }
+    const variables = yield* attempt(() => entryVariables(given.variable, {}))
+    const rules = { port: given.port, idleSeconds, variables }
     const flags = givenFlags({
       ...given,
       ...{ clusters: [cluster], token: Option.none(), acceptNewPin: false, port: Option.some(given.port) },

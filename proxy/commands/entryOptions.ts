@@ -18,4 +18,11 @@ export const entryOptions = {
     Options.withDescription("The proxy ends after so long without a connection, 60 to 86400; 0 is never."),
     Options.withDefault(1_800),
   ),
+  variable: Options.text("variable").pipe(
+    Options.withPseudoName("NAME[=VALUE]"),
+    Options.withDescription(
+      "A variable that the token command needs, kept in the entry with its value of now; may be repeated. Not for secrets.",
+    ),
+    Options.repeated,
+  ),
 } as const

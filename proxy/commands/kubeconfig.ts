@@ -12,6 +12,7 @@ import { keepKubeconfig } from "../kubeconfig/placeKubeconfig.ts"
 import { checkedIdle, pluginOf } from "../plugin/entry.ts"
 import { entryEnvironment, withVariables } from "../plugin/entryEnvironment.ts"
 import { entryPort } from "../plugin/entryPort.ts"
+import { entryVariables } from "../plugin/entryVariables.ts"
 import { atOnce } from "../readiness/Readiness.ts"
 import { chooseOrigin } from "../settings/chooseOrigin.ts"
 import { entryOptions } from "./entryOptions.ts"
@@ -44,9 +45,13 @@ export const kubeconfig = Command.make("kubeconfig", options, (given) =>
     const common = { clusters: [cluster], token: Option.none(), output: "text", logFormat: "text" } as const
     const asked = yield* attempt(() => withVariables(givenFlags({ ...given, ...common }), process.env))
     const idleSeconds = yield* attempt(() => checkedIdle(given.idle))
-    const environment = entryEnvironment(process.env)
+    const wanted = yield* attempt(() => entryVariables(given.variable, process.env))
     const here = places()
-    const { named } = yield* attempt(() => chooseOrigin(asked, environment, here))
+    const { named } = yield* attempt(() => chooseOrigin(asked, entryEnvironment(process.env, wanted), here))
+    const command = asked.tokenCommand ?? named?.profile.tokenCommand
+    // A desktop's kubectl has another PATH than the shell in which the token command was tried.
+    const variables = { ...(command === undefined ? {} : entryVariables(["PATH"], process.env)), ...wanted }
+    const environment = entryEnvironment(process.env, variables)
     // By its name: which one is the current one may be another tomorrow.
     const flags = { ...asked, profile: named?.name }
     const once = yield* attempt(() => pathsReadOnce(flags, environment))
@@ -60,8 +65,10 @@ export const kubeconfig = Command.make("kubeconfig", options, (given) =>
     yield* reachAll(links, atOnce)
     const placed = yield* attempt(async () => {
       const { certificatePem } = await localAuthority(join(here.state, "local-authority.pem"), new Date())
-      const port = flags.port ?? (await entryPort(settings.relay, cluster, here))
-      const credential = pluginOf(flags, settings.relay, { port, idleSeconds })
+      const rules = { idleSeconds, variables }
+      const { relay } = settings
+      const port = flags.port ?? (await entryPort({ ...flags, relay }, rules, certificatePem, here))
+      const credential = pluginOf(flags, relay, { port, ...rules })
       const name = flags.kubeContext ?? cluster
       return await keepKubeconfig(settings, [{ name, port, authorityPem: certificatePem, credential }], here)
     })

@@ -78,6 +78,19 @@ describe("a kubeconfig file", () => {
     await KubeconfigFile.at(path, text, "ccsession_a")
     expect(readFileSync(path, "utf8")).toBe(text)
   })
+  test("of an entry that stays is replaced by one for the same cluster alone, and never one whose plugin is somebody else's", async () => {
+    const path = join(directory, "config")
+    const plugin = { command: "clusterconnect", args: ["credential"], relay: "https://one.example", cluster: "edge-1" }
+    const foreign = "users:\n- name: a\n  user: {exec: {command: git, args: [credential, fill]}}\n"
+    writeFileSync(path, foreign)
+    await expect(KubeconfigFile.at(path, text, plugin)).rejects.toThrow("which would be lost")
+    expect(readFileSync(path, "utf8")).toBe(foreign)
+    const kept = kubeconfig([{ ...entry, credential: plugin }])
+    writeFileSync(path, kept)
+    await KubeconfigFile.at(path, kept, plugin)
+    for (const credential of ["ccsession_a", { ...plugin, relay: "https://two.example" }, { ...plugin, cluster: "b" }])
+      await expect(KubeconfigFile.at(path, text, credential)).rejects.toThrow("which would be lost")
+  })
   test("is whole at every moment, whenever its writer is killed (S19)", async () => {
     const path = join(directory, "config")
     const writer = join(import.meta.dir, "..", "testing", "kubeconfigWriter.ts")

@@ -1,10 +1,14 @@
 import { stringify } from "yaml"
 import { execApiVersion } from "../plugin/execInfo.ts"
+import { keptMark, marked } from "./entryMark.ts"
 
 /** A program, with its arguments, that kubectl runs to get a session credential. */
 export interface Plugin {
   readonly command: string
   readonly args: readonly string[]
+  /** Whose entry this is: the relay, and the cluster there. */
+  readonly relay: string
+  readonly cluster: string
 }
 
 export interface KubeconfigEntry<Credential extends string | Plugin = string | Plugin> {
@@ -44,9 +48,12 @@ const userOf = (credential: string | Plugin) =>
         },
       }
 
-/** A kubeconfig (clientcmd v1) with one context per entry; the first is current. */
+/** A kubeconfig (clientcmd v1) with one context per entry; the first is current. One that stays is marked as ours. */
 export const kubeconfig = (entries: readonly KubeconfigEntry[]): string => {
-  const parts = entries.map(partsOf)
+  const parts = entries.map((entry) => {
+    const { credential } = entry
+    return typeof credential === "string" ? partsOf(entry) : marked(partsOf(entry), keptMark(credential))
+  })
   return stringify(
     {
       apiVersion: "v1",

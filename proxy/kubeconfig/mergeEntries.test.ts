@@ -155,3 +155,15 @@ describe("merged entries", () => {
     )
   }, 300_000)
 })
+
+test("a lasting entry is taken for ours by one for the same cluster of the same relay alone", () => {
+  const kept = (relay: string, cluster = "edge-1") => ({
+    ...entry("edge-1"),
+    credential: { command: "clusterconnect", args: [], relay, cluster },
+  })
+  const file = new KubeconfigDocument("config", "")
+  putEntries(file, [kept("https://one.example")], "s1", true)
+  expect(foreignNames(file, [kept("https://one.example")])).toEqual([])
+  for (const other of [kept("https://two.example"), kept("https://one.example", "edge-2"), entry("edge-1")])
+    expect(foreignNames(file, [other])).toEqual(["edge-1"])
+})

@@ -1,15 +1,11 @@
+import { extensionName, isMarkOf, type KeptMark, keptMark, marked } from "./entryMark.ts"
 import { type KubeconfigDocument, lists } from "./KubeconfigDocument.ts"
 import { type KubeconfigEntry, partsOf } from "./kubeconfig.ts"
 
-/** The extension by which our entries are known; Kubernetes' clients keep extensions and ignore them. */
-const extensionName = "clusterconnect.dev"
-
 /** What our extension says: whose entry this is, and which context was current before it. */
-interface Mark {
+interface Mark extends KeptMark {
   readonly session: string
   readonly previous?: string
-  /** Of an entry that stays when no proxy runs: a session must not take its place unasked. */
-  readonly kept?: "true"
 }
 
 /** Names that stand in the file already and are not ours, so that a person must agree before they go. */
@@ -19,12 +15,13 @@ export const foreignNames = (file: KubeconfigDocument, entries: readonly Kubecon
       lists.some((list) => {
         if (!file.names(list).includes(entry.name)) return false
         const mark = markOf(file, list, entry.name)
-        return mark === undefined || (mark.kept === "true" && !isKept(entry))
+        return mark === undefined || (mark.kept === "true" && !isOwn(mark, entry))
       }),
     )
     .map(({ name }) => name)
 
-const isKept = ({ credential }: KubeconfigEntry) => typeof credential !== "string"
+const isOwn = (mark: Mark, { credential }: KubeconfigEntry) =>
+  typeof credential !== "string" && isMarkOf(mark, credential)
 
 /** Puts the entries in, marked as the session's; the first becomes the current context when `current`. */
 export const putEntries = (
@@ -39,12 +36,10 @@ export const putEntries = (
   const previous = file.currentContext
   const before = current && previous !== undefined && !names.has(previous) ? { previous } : {}
   for (const entry of entries) {
-    const mark: Mark = { session, ...before, ...(isKept(entry) ? { kept: "true" as const } : {}) }
-    const extensions = [{ name: extensionName, extension: mark }]
-    const { clusters, users, contexts } = partsOf(entry)
-    file.put("clusters", { ...clusters, cluster: { ...clusters.cluster, extensions } } as never)
-    file.put("users", { ...users, user: { ...users.user, extensions } } as never)
-    file.put("contexts", { ...contexts, context: { ...contexts.context, extensions } } as never)
+    const { credential } = entry
+    const mark: Mark = { session, ...before, ...(typeof credential === "string" ? {} : keptMark(credential)) }
+    const parts = marked(partsOf(entry), mark)
+    for (const list of lists) file.put(list, parts[list])
   }
   if (current) file.currentContext = entries[0]?.name
 }

@@ -51,8 +51,13 @@ export const keepKubeconfig = async (
     await writeOut(text)
     return { path: undefined, merged: false }
   }
-  const own = join(places.state, "kubeconfig", `${entries[0]?.name}-${entries[0]?.port}.yaml`)
-  const kept = await (file === undefined ? KubeconfigFile.own(own, text) : KubeconfigFile.at(file, text))
+  const [entry] = entries
+  if (entry === undefined) throw new TypeError("a kubeconfig has an entry")
+  const own = join(places.state, "kubeconfig", `${entry.name}-${entry.port}.yaml`)
+  const { credential } = entry
+  const kept = await (file === undefined
+    ? KubeconfigFile.own(own, text, credential)
+    : KubeconfigFile.at(file, text, credential))
   return { path: kept.path, merged: false }
 }
 

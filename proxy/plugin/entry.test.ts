@@ -2,9 +2,10 @@ import { expect, test } from "bun:test"
 import { resolve } from "node:path"
 import type { GivenFlags } from "../commands/settingsFrom.ts"
 import { UsageWrong } from "../failures.ts"
-import { checkedIdle, entryHash, pluginOf } from "./entry.ts"
+import type { Environment } from "../settings/ProxySettings.ts"
+import { checkedIdle, type EntryRules, entryHash, pluginOf } from "./entry.ts"
 
-const rules = { port: 47_100, idleSeconds: 1_800 }
+const rules = { port: 47_100, idleSeconds: 1_800, variables: { B: "2", AZURE_CONFIG_DIR: "/a b" } }
 const flags: GivenFlags = {
   ...({
     clusters: ["edge-1"],
@@ -29,16 +30,27 @@ test("an entry's plugin has the settings of a proxy, which mean the same in ever
   expect(args.slice(args.indexOf("credential"))).toEqual([
     ...["credential", "edge-1", "--relay=https://relay.example.com", "--profile=work", "--token-command=print --token"],
     ...[`--ca-file=${resolve("ca.pem")}`, `--token-file=${resolve("a")}`, `--relay-token-file=${resolve("r")}`],
-    ...["--relay-audience=x", "--pin=sha256:p", "--hold=5", "--port=47100", "--idle=1800", "--single-audience"],
+    ...["--relay-audience=x", "--pin=sha256:p", "--hold=5", "--single-audience", "--port=47100", "--idle=1800"],
+    ...["--variable=AZURE_CONFIG_DIR=/a b", "--variable=B=2"],
   ])
 })
 
-test("an entry with another setting, port or idle time is another one", () => {
-  const of = (other: Partial<GivenFlags>, others: Partial<typeof rules> = {}) =>
-    entryHash({ ...flags, ...other }, { ...rules, ...others })
-  const hashes = [of({}), of({ pin: "sha256:q" }), of({}, { port: 1 }), of({}, { idleSeconds: 0 })]
-  expect(new Set(hashes).size).toBe(4)
-  expect(of({ pin: "sha256:p" })).toBe(of({}))
+test("an entry with another setting, port, idle time, variable or home is another one", () => {
+  const home = { HOME: "/home/ann" }
+  const of = (other: Partial<GivenFlags>, others: Partial<EntryRules> = {}, environment: Environment = home) =>
+    entryHash({ ...flags, ...other }, { ...rules, ...others }, environment)
+  const hashes = [
+    ...[of({}), of({ pin: "sha256:q" }), of({}, { port: 1 }), of({}, { idleSeconds: 0 })],
+    ...[of({}, { variables: { B: "3" } }), of({}, {}, { ...home, XDG_CONFIG_HOME: "/else" })],
+    ...[of({}, {}, { HOME: "/home/bob" })],
+  ]
+  expect(new Set(hashes).size).toBe(7)
+  expect(of({ pin: "sha256:p" }, {}, { ...home, PATH: "/bin", TERM: "dumb" })).toBe(of({}))
+})
+
+test("an option of a later version that is not set changes no entry", () => {
+  const later = { ...flags, later: undefined, other: false } as GivenFlags
+  expect(entryHash(later, rules, {})).toBe(entryHash(flags, rules, {}))
 })
 
 test("an idle time is a minute to a day, or none", () => {

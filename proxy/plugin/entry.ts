@@ -5,6 +5,7 @@ import type { GivenFlags } from "../commands/settingsFrom.ts"
 import { UsageWrong } from "../failures.ts"
 import type { Plugin } from "../kubeconfig/kubeconfig.ts"
 import { clusterValues } from "../settings/clusterValues.ts"
+import type { Environment } from "../settings/ProxySettings.ts"
 import { credentialWord } from "./execInfo.ts"
 
 /** What a kubeconfig's entry says beside the settings of a proxy. */
@@ -12,11 +13,21 @@ export interface EntryRules {
   readonly port: number
   /** The proxy ends by itself after so long without a connection; 0 is never. */
   readonly idleSeconds: number
+  /** Of a token command, with their values: the proxy gets these, whichever shell it is started from. */
+  readonly variables: Readonly<Record<string, string>>
 }
 
 /** The plugin of an entry: the same settings in every folder and for every process, and no secret among them. @throws {UsageWrong} */
-export const pluginOf = (flags: GivenFlags, relay: string, { port, idleSeconds }: EntryRules): Plugin => {
+export const pluginOf = (flags: GivenFlags, relay: string, rules: EntryRules): Plugin => {
   const [command, ...own] = ownCommand()
+  const { port, idleSeconds } = rules
+  const ofRules = [`--port=${port}`, `--idle=${idleSeconds}`, ...variableWords(rules)]
+  const args = [...own, credentialWord, ...settingWords(flags, relay), ...ofRules]
+  return { command, args, relay, cluster: flags.clusters[0] ?? "" }
+}
+
+/** Only what is set: an option that a later version knows changes no entry of today. */
+const settingWords = (flags: GivenFlags, relay: string): readonly string[] => {
   const { clusters } = flags
   const tokenFile = clusterValues("--token-file", flags.tokenFile, clusters).get(clusters[0] ?? "")
   const values: Readonly<Record<string, string | number | undefined>> = {
@@ -31,18 +42,36 @@ export const pluginOf = (flags: GivenFlags, relay: string, { port, idleSeconds }
     audience: flags.audience,
     pin: flags.pin,
     hold: flags.hold,
-    port,
-    idle: idleSeconds,
   }
   const options = Object.entries(values).flatMap(([name, value]) => (value === undefined ? [] : [`--${name}=${value}`]))
-  const single = flags.singleAudience ? ["--single-audience"] : []
-  return { command, args: [...own, credentialWord, ...clusters, ...options, ...single] }
+  return [...clusters, ...options, ...(flags.singleAudience ? ["--single-audience"] : [])]
+}
+
+const variableWords = ({ variables }: Pick<EntryRules, "variables">) =>
+  Object.entries(variables)
+    .toSorted(([one], [other]) => (one < other ? -1 : 1))
+    .map(([name, value]) => `--variable=${name}=${value}`)
+
+/** Where logins, profiles and a token command's own files are. */
+const ofPerson = ["HOME", "USERPROFILE", "APPDATA", "XDG_CONFIG_HOME", "XDG_DATA_HOME"] as const
+
+/**
+ * What decides who an entry is, as text: its settings, and where this shell has its logins. The relay is the flags' own.
+ * @throws {UsageWrong}
+ */
+export const entryIdentity = (
+  flags: GivenFlags,
+  rules: Pick<EntryRules, "variables">,
+  environment: Environment = process.env,
+): string => {
+  const settings = [...settingWords(flags, flags.relay ?? ""), ...variableWords(rules)].toSorted()
+  return JSON.stringify([settings, ofPerson.flatMap((name) => (environment[name] ? [[name, environment[name]]] : []))])
 }
 
 /** Two entries with this in common are served by one proxy. */
-export const entryHash = (flags: GivenFlags, rules: EntryRules): string =>
+export const entryHash = (flags: GivenFlags, rules: EntryRules, environment: Environment = process.env): string =>
   createHash("sha256")
-    .update(JSON.stringify([Object.entries(flags).toSorted(([one], [other]) => one.localeCompare(other)), rules]))
+    .update(JSON.stringify([entryIdentity(flags, rules, environment), rules.port, rules.idleSeconds]))
     .digest("hex")
 
 const absolute = (path: string | undefined) => (path === undefined ? undefined : resolve(path))

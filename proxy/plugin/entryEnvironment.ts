@@ -5,22 +5,39 @@ import { clusterValues } from "../settings/clusterValues.ts"
 import type { Environment } from "../settings/ProxySettings.ts"
 import { commandWords } from "../tokens/tokenCommand.ts"
 
-/** How logins are kept belongs to the machine, not to a shell. */
-const ofMachine = "CLUSTERCONNECT_KEYRING"
-
-/** What a CI system gives a job to prove itself with, and by which it is known: that is for `run`, and goes with the job. */
-const ofJob = /^(ACTIONS_ID_TOKEN_.*|GITHUB_ACTIONS|GITLAB_CI|TF_BUILD|SYSTEM_.*)$/
+/**
+ * What a program needs on this machine, the ways out of it, and how logins are kept. None of these says who somebody is but for the
+ * home and its folders, which the entry's hash covers (entry.ts).
+ */
+const ofMachine = new RegExp(
+  `^(${[
+    "HOME|USER|LOGNAME|SHELL|PATH|LANG|LANGUAGE|LC_.*|TZ|TMPDIR|XDG_.*|DBUS_SESSION_BUS_ADDRESS|CLUSTERCONNECT_KEYRING",
+    "USERNAME|USERPROFILE|USERDOMAIN|HOMEDRIVE|HOMEPATH|APPDATA|LOCALAPPDATA|PROGRAMDATA|PROGRAMFILES.*|COMMONPROGRAM.*",
+    "SYSTEMROOT|SYSTEMDRIVE|WINDIR|COMSPEC|PATHEXT|TEMP|TMP|COMPUTERNAME|OS|PROCESSOR_.*|NUMBER_OF_PROCESSORS",
+    "HTTPS?_PROXY|NO_PROXY|ALL_PROXY|SSL_CERT_FILE|SSL_CERT_DIR|NODE_EXTRA_CA_CERTS",
+  ].join("|")})$`,
+  "i",
+)
 
 /**
- * Without our variables, and those of a CI job: an entry has all its settings in itself, so that whoever runs kubectl in whatever shell is the same person
- * in the cluster.
+ * The variables of an entry's proxy: a shell's own are not among them, so that whoever runs kubectl in whatever shell is the same
+ * person in the cluster. What a token command needs is kept in the entry.
  */
-export const entryEnvironment = (environment: Environment): Environment =>
-  Object.fromEntries(
+export const entryEnvironment = (
+  environment: Environment,
+  variables: Readonly<Record<string, string>>,
+): Environment => ({
+  ...Object.fromEntries(
     Object.entries(environment).filter(
-      ([name]) => name === ofMachine || !(name.startsWith("CLUSTERCONNECT_") || ofJob.test(name)),
+      ([name]) => ofMachine.test(name) && !Object.keys(variables).some((one) => sameVariable(one, name)),
     ),
-  )
+  ),
+  ...variables,
+})
+
+/** Windows knows no difference of case. */
+const sameVariable = (one: string, other: string) =>
+  one === other || (process.platform === "win32" && one.toLowerCase() === other.toLowerCase())
 
 /** The flags with what variables say where no flag does. @throws {UsageWrong} for tokens that only this shell has */
 export const withVariables = (flags: GivenFlags, environment: Environment): GivenFlags => {

@@ -24,7 +24,12 @@ afterEach(async () => {
 })
 
 const flags = { clusters: ["edge-1"], relay: "https://relay.example" } as unknown as GivenFlags
-const asked: Asked = { cluster: "edge-1", flags, rules: { port: 27_100, idleSeconds: 60 }, level: "info" }
+const asked: Asked = {
+  cluster: "edge-1",
+  flags,
+  rules: { port: 27_100, idleSeconds: 60, variables: {} },
+  level: "info",
+}
 const hash = entryHash(asked.flags, asked.rules)
 const places = () => ({ configuration: state, state })
 const give = (options: Omit<StartOptions, "signal">) =>

@@ -102,11 +102,16 @@ const started = (
   places: Directories,
   { signal, start = (handOver) => startBackground(handOver, () => {}), startMillis: most = startMillis }: StartOptions,
 ): Promise<BackgroundFailed | ClientFailure | undefined> => {
-  const { port, idleSeconds } = rules
+  const { port, idleSeconds, variables } = rules
   const log = { path: backgroundLog(places, flags.clusters), level }
   const late = () =>
     new LocalFailure({ detail: `the proxy did not say within ${most / 1000} s that it serves: see ${log.path}` })
-  const outcome = start({ flags: { ...flags, port }, tokensRead: {}, log, entry: { hash, idleSeconds } }).pipe(
+  const outcome = start({
+    flags: { ...flags, port },
+    tokensRead: {},
+    log,
+    entry: { hash, idleSeconds, variables },
+  }).pipe(
     Effect.timeoutFail({ duration: most, onTimeout: late }),
     Effect.match({ onFailure: (why) => why, onSuccess: () => undefined }),
   )
