@@ -132,6 +132,28 @@ describe("the pool", () => {
     pool.release(busy)
     expect(busy.destroyed).toBe("released")
   })
+  test("keeps no connection whose auth proxy began to drain while it was being opened", async () => {
+    const { pool, made, state, clock } = pooled()
+    const busy = await pool.acquire("attached", never)
+    await settled()
+    let opened = 0
+    state.open = async () => {
+      const connection = new FakeConnection(clock)
+      connection.draining = opened === 0
+      opened += 1
+      return connection
+    }
+    const [, idle] = made
+    idle!.destroy("gone")
+    await settled()
+    expect(made.slice(-2).map(({ draining, destroyed }) => [draining, destroyed])).toEqual([
+      [true, "draining"],
+      [false, undefined],
+    ])
+    expect(pool.counts.idle).toBe(2)
+    pool.release(busy)
+  })
+
   test("hands out no connection that is suspended, draining or was silent for 10 s", async () => {
     const { pool, made, clock } = pooled()
     const first = await pool.acquire("attached", never)

@@ -115,6 +115,8 @@ export class ConnectionPool<C extends PooledConnection> {
     connection.setInUse(false)
     this.#idle.push(connection)
     this.#offer()
+    // Said while it was being opened, before anybody listened.
+    if (connection.draining) this.#leave(connection, "draining")
   }
 
   /** Ends a connection whose state is unknown, or that served its one purpose. */
@@ -229,6 +231,8 @@ export class ConnectionPool<C extends PooledConnection> {
     connection.setInUse(false)
     this.#idle.push(connection)
     this.#offer()
+    // Said while it was being opened, before anybody listened.
+    if (connection.draining) this.#leave(connection, "draining")
   }
 
   /** An idle connection that lost its carrier is worth no resume; one in use decides by its request. */
