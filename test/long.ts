@@ -32,6 +32,14 @@ const programs: Readonly<Record<string, Program>> = {
     what: "real kubectl sessions of every kind while every part is killed, drained, cut off and stopped (10 min; --quick, --seed N, --out FOLDER)",
     args: ["test/fault/main.ts"],
   },
+  leaks: {
+    what: "100,000 streams opened and ended, killed at every step, in 10 rounds: open files, memory and maps do not grow (20 min; --quick, --streams N, --seed N, --out FOLDER)",
+    args: ["test/leaks/main.ts"],
+  },
+  exact: {
+    what: "1,000 streams over a link with 1 % loss while carriers are cut, ended right after the last write in every order: SHA-256 at both ends (3 min; --times N, --seed N, --out FOLDER)",
+    args: ["test/exact/main.ts"],
+  },
   tails: {
     what: "kubectl exec and cp out of a pod into a reader that lags behind, over both protocols, beside direct ones (25 min; --times N, --direct N)",
     args: ["test/tails/main.ts"],

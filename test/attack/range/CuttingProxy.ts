@@ -28,6 +28,11 @@ export class CuttingProxy {
     this.#left = bytes
   }
 
+  /** A cut is still to come. */
+  get armed(): boolean {
+    return this.#left !== Number.POSITIVE_INFINITY
+  }
+
   async stop(): Promise<void> {
     this.#server.close()
     for (const socket of this.#sockets) socket.destroy()

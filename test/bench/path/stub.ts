@@ -63,6 +63,18 @@ const server = https.createServer(
     response.writeHead(200, json).end('{"major":"1","minor":"37","gitVersion":"v1.37.2"}')
   },
 )
+// An upgrade is answered, and its bytes come back, unless `gone` in its query says at which step the server leaves.
+server.on("upgrade", (request, socket, head) => {
+  socket.on("error", () => {})
+  const gone = new URL(request.url ?? "/", "https://stub").searchParams.get("gone")
+  if (gone === "asking") return void socket.destroy()
+  if (gone === "refused") return void socket.end("HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
+  socket.write("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\n\r\n")
+  if (gone === "answered") return void socket.destroy()
+  if (gone === "flow") return void socket.once("data", () => socket.destroy())
+  socket.write(head)
+  socket.pipe(socket)
+})
 server.requestTimeout = 0
 server.listen(0, host, () => {
   const { address, port } = server.address() as AddressInfo

@@ -35,7 +35,13 @@ export const startHere = async (stack: AsyncDisposableStack): Promise<Place> => 
 export interface Ground {
   readonly place: Place
   readonly directory: string
-  readonly start: (name: string, command: string, args: readonly string[], far: boolean) => Program
+  readonly start: (
+    name: string,
+    command: string,
+    args: readonly string[],
+    far: boolean,
+    env?: NodeJS.ProcessEnv,
+  ) => Program
   readonly stubPort: number
   /** What all uploads have brought to the stub, at most a second ago. */
   readonly uploadedBytes: () => number
@@ -58,12 +64,12 @@ export const startGround = async (stack: AsyncDisposableStack, place: Place): Pr
   const certFile = write("bench.crt", served.certificatePem)
   const keyFile = write("bench.key", served.keyPem)
   const caFile = write("ca.crt", authority.certificatePem)
-  const start = (name: string, command: string, args: readonly string[], far: boolean) => {
+  const start: Ground["start"] = (name, command, args, far, env = {}) => {
     const [program, rest] = prefixed(far ? place.within : [], command, args)
     const home = { HOME: directory, XDG_CONFIG_HOME: directory, XDG_STATE_HOME: directory, XDG_CACHE_HOME: directory }
     const started = follow(
       name,
-      spawn(program, rest, { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, ...home } }),
+      spawn(program, rest, { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, ...home, ...env } }),
     )
     stack.defer(async () => void (await started.stop()))
     return started
@@ -96,13 +102,62 @@ export interface TunnelPath extends Path {
     readonly proxy: Program
   }
   /** A proxy of another user. */
-  startProxy(): Promise<{ readonly program: Program; readonly target: Target }>
+  startProxy(env?: NodeJS.ProcessEnv): Promise<{ readonly program: Program; readonly target: Target }>
+  /** One more agent; resolves when it has a control session. */
+  startAgent(): Promise<Program>
+  /** Kills the relay and starts the next one at the same address. */
+  relayAgain(): Promise<Program>
+}
+
+export interface TunnelOptions {
+  /** More arguments of the auth proxy. */
+  readonly authProxyArgs?: readonly string[]
+  /** A script, with its arguments, that stands where the auth proxy stands; it announces its listener `carrier` as that does. */
+  readonly farEnd?: readonly string[]
+  /** Environment of the first user's proxy. */
+  readonly env?: NodeJS.ProcessEnv
 }
 
 const cluster = "bench"
 
 /** All four programs, their identity provider and nothing of Kubernetes but the stub. */
-export const startTunnel = async (stack: AsyncDisposableStack, ground: Ground): Promise<TunnelPath> => {
+export const startTunnel = async (
+  stack: AsyncDisposableStack,
+  ground: Ground,
+  options: TunnelOptions = {},
+): Promise<TunnelPath> => {
+  const { programs, startProxy, startAgent, relayAgain } = await startMiddle(stack, ground, options)
+  const first = await startProxy(options.env)
+  return {
+    name: "clusterconnect",
+    target: first.target,
+    get programs() {
+      return { ...programs(), proxy: first.program }
+    },
+    pids: () => {
+      const { relay, agent, authProxy } = programs()
+      return { proxy: first.program.pid, relay: relay.pid, agent: agent.pid, "auth proxy": authProxy.pid }
+    },
+    startProxy,
+    startAgent,
+    relayAgain,
+  }
+}
+
+/** What is between a user and the stub: relay, agent and auth proxy, and whatever opens streams through them. */
+export interface Middle extends Pick<TunnelPath, "startProxy" | "startAgent" | "relayAgain"> {
+  readonly programs: () => Omit<TunnelPath["programs"], "proxy">
+  readonly relayUrl: string
+  readonly cluster: string
+  /** A token of this user's for the relay. */
+  relayToken(user: string): Promise<string>
+}
+
+export const startMiddle = async (
+  stack: AsyncDisposableStack,
+  ground: Ground,
+  options: TunnelOptions = {},
+): Promise<Middle> => {
   const { place, directory, start, caFile } = ground
   const identityProvider = await startIdentityProvider({ listenHost: place.near })
   stack.defer(() => identityProvider.stop())
@@ -123,8 +178,12 @@ export const startTunnel = async (stack: AsyncDisposableStack, ground: Ground): 
       served: { listen: new URL(relayUrl).host, ...ground.certificate },
     }),
   )
-  const relay = start("relay", ...ours("clusterconnect-relay", ["serve", "--config", relayConfig]), false)
-  await listening(relay, "public")
+  const startRelay = async () => {
+    const program = start("relay", ...ours("clusterconnect-relay", ["serve", "--config", relayConfig]), false)
+    await listening(program, "public")
+    return program
+  }
+  let relay = await startRelay()
   const token = await mustRun(...ours("clusterconnect-relay", ["token", "create", cluster, "--config", relayConfig]))
   const identity = join(directory, "identity")
   const init = ["init", "--cluster", cluster, "--relay", relayUrl, "--dir", identity, "--ca-file", caFile]
@@ -154,52 +213,64 @@ export const startTunnel = async (stack: AsyncDisposableStack, ground: Ground): 
     }),
   )
   const health = ["--health-listen", "127.0.0.1:0"]
+  const program = ours("clusterconnect-agent", [
+    ...["auth-proxy", "--config", config, "--dir", identity, "--drain-timeout", "1"],
+    ...["--listen", "127.0.0.1:0", ...health, ...(options.authProxyArgs ?? [])],
+  ])
   const authProxy = start(
     "auth proxy",
-    ...ours("clusterconnect-agent", [
-      ...["auth-proxy", "--config", config, "--dir", identity, "--drain-timeout", "1"],
-      ...["--listen", "127.0.0.1:0", ...health],
-    ]),
+    ...(options.farEnd === undefined ? program : ([process.execPath, options.farEnd] as const)),
     true,
   )
   const carriers = await listening(authProxy, "carrier")
-  const agent = start(
-    "agent",
-    ...ours("clusterconnect-agent", [
-      ...["tunnel", "--relay", relayUrl, "--cluster", cluster, "--dir", identity, "--ca-file", caFile],
-      ...["--auth-proxy", `127.0.0.1:${carriers.port}`, ...health],
-    ]),
-    true,
-  )
-  await agent.until("a control session", (line) => (line.message === "control session open" ? true : undefined))
+  const startAgent = async () => {
+    const program = start(
+      "agent",
+      ...ours("clusterconnect-agent", [
+        ...["tunnel", "--relay", relayUrl, "--cluster", cluster, "--dir", identity, "--ca-file", caFile],
+        ...["--auth-proxy", `127.0.0.1:${carriers.port}`, ...health],
+      ]),
+      true,
+    )
+    await program.until("a control session", (line) => (line.message === "control session open" ? true : undefined))
+    return program
+  }
+  const agent = await startAgent()
   const host = new URL(relayUrl).host
+  const mint = (sub: string, audience: string) =>
+    identityProvider.mint({ sub, groups: [] }, { audience, expiresInSeconds: 4 * 3600 })
+  const relayToken = (user: string) => mint(user, `clusterconnect:${host}`)
   let proxies = 0
-  const startProxy = async () => {
+  const startProxy = async (env: NodeJS.ProcessEnv = {}) => {
     proxies += 1
     const name = `user-${proxies}`
-    const mint = (audience: string) =>
-      identityProvider.mint({ sub: name, groups: [] }, { audience, expiresInSeconds: 4 * 3600 })
     const kubeconfig = join(directory, `${name}.kubeconfig`)
     const program = start(
       `proxy ${proxies}`,
       ...ours("clusterconnect", [
         ...["proxy", cluster, "--relay", relayUrl, "--ca-file", caFile, "--pin", pin],
-        ...["--token-file", write(`${name}.token`, await mint(`clusterconnect:${host}/${cluster}`))],
-        ...["--relay-token-file", write(`${name}.relay-token`, await mint(`clusterconnect:${host}`))],
+        ...["--token-file", write(`${name}.token`, await mint(name, `clusterconnect:${host}/${cluster}`))],
+        ...["--relay-token-file", write(`${name}.relay-token`, await relayToken(name))],
         ...["--file", kubeconfig, "--log-format", "json", "--log-level", "debug"],
       ]),
       false,
+      env,
     )
     await listening(program, cluster)
     return { program, target: targetOf(readFileSync(kubeconfig, "utf8")) }
   }
-  const first = await startProxy()
   return {
-    name: "clusterconnect",
-    target: first.target,
-    programs: { relay, agent, authProxy, proxy: first.program },
-    pids: () => ({ proxy: first.program.pid, relay: relay.pid, agent: agent.pid, "auth proxy": authProxy.pid }),
+    programs: () => ({ relay, agent, authProxy }),
+    relayUrl,
+    cluster,
+    relayToken,
     startProxy,
+    startAgent,
+    async relayAgain() {
+      await relay.stop("SIGKILL")
+      relay = await startRelay()
+      return relay
+    },
   }
 }
 
