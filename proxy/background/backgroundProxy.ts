@@ -54,7 +54,7 @@ export const backgroundProxy: Effect.Effect<never, Reported> = Effect.gen(functi
   Effect.catchAll((error) => {
     const failure = unattended(clientFailureOf(error))
     const told = { exitCode: exitCodeOf(failure), message: failure.message }
-    process.stderr.write(`${JSON.stringify({ time: new Date().toISOString(), level: "error", ...told })}\n`)
+    makeLog({ program: "proxy", format: "json" }).error(told.message, { exitCode: told.exitCode })
     return Effect.promise(() => report({ failed: told }).catch(() => {})).pipe(
       Effect.zipRight(new Reported({ exitCode: told.exitCode })),
     )

@@ -1,4 +1,5 @@
 import { type ChildProcessByStdio, spawn } from "node:child_process"
+import { createHash } from "node:crypto"
 import { closeSync, openSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { createInterface } from "node:readline"
@@ -18,10 +19,11 @@ const kept = ([name]: readonly [string, unknown]) => !/^(BUN_.*|KUBERNETES_EXEC_
 
 const decodeReport = Schema.decodeUnknownEither(Schema.parseJson(Report))
 
-/** The log of background proxies of these clusters. */
-export const backgroundLog = ({ state }: Directories, clusters: readonly string[]): string => {
+/** The log of background proxies of these clusters: of two relays' clusters of one name, each has its own. */
+export const backgroundLog = ({ state }: Directories, relay: string, clusters: readonly string[]): string => {
   const more = clusters.length > 1 ? `-and-${clusters.length - 1}-more` : ""
-  return join(state, "logs", `${clusters[0]}${more}.log`)
+  const ofRelay = createHash("sha256").update(relay).digest("hex").slice(0, 8)
+  return join(state, "logs", `${clusters[0]}${more}-${ofRelay}.log`)
 }
 
 /**

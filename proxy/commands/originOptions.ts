@@ -6,6 +6,7 @@ import { clientFailureOf } from "../failures.ts"
 import { printable } from "../printable.ts"
 import { tokenOrigins } from "../profiles/Profile.ts"
 import type { OriginFlags } from "../settings/chooseOrigin.ts"
+import { normalisedRelay } from "../settings/normalisedRelay.ts"
 
 /** An option that takes text of a form: `PATH` is completed as one. */
 export const optionalText = (name: string, form: string, description: string) =>
@@ -66,6 +67,10 @@ export const originFlags = (
   tokenCommand: Option.getOrUndefined(options.tokenCommand),
   caFile: Option.getOrUndefined(options.caFile),
 })
+
+/** The relay that was named, as running proxies tell it. @throws {UsageWrong} */
+export const relayOf = (relay: Option.Option<string>): string | undefined =>
+  Option.getOrUndefined(Option.map(relay, normalisedRelay))
 
 export const places = () => directories({ platform: process.platform, home: homedir(), environment: process.env })
 

@@ -8,6 +8,7 @@ import { tokensReadOnce } from "../background/tokensReadOnce.ts"
 import { reportingEnd, reportTo, unreported } from "../events/report.ts"
 import { clientFailureOf, UsageWrong } from "../failures.ts"
 import { serveClusters } from "../serveClusters.ts"
+import type { ProxySettings } from "../settings/ProxySettings.ts"
 import { tellOfUpdate } from "../update/tellOfUpdate.ts"
 import { attempt, places } from "./originOptions.ts"
 import { proxyOptions } from "./proxyOptions.ts"
@@ -27,7 +28,7 @@ export const proxy = Command.make("proxy", proxyOptions, (options) => {
     if (Option.isSome(options.token))
       log.warn("--token can be read by everybody on this machine in the list of processes: prefer --token-file")
     if (process.stderr.isTTY && logFormat !== "json") yield* Effect.forkScoped(tellOfUpdate(settings))
-    if (options.background) yield* inBackground(flags, logLevel, surroundings)
+    if (options.background) yield* inBackground(flags, settings, logLevel, surroundings)
     else yield* serveClusters(settings, surroundings).pipe(Effect.mapError(clientFailureOf))
   }).pipe(Effect.scoped, reportingEnd(report ?? unreported))
 }).pipe(
@@ -63,11 +64,16 @@ export const proxy = Command.make("proxy", proxyOptions, (options) => {
   ),
 )
 
-const inBackground = (flags: GivenFlags, level: "debug" | "info" | "warn" | "error", surroundings: Surroundings) =>
+const inBackground = (
+  flags: GivenFlags,
+  { relay }: ProxySettings,
+  level: "debug" | "info" | "warn" | "error",
+  surroundings: Surroundings,
+) =>
   Effect.gen(function* () {
-    const log = { path: backgroundLog(places(), flags.clusters), level }
+    const log = { path: backgroundLog(places(), relay, flags.clusters), level }
     const tokensRead = yield* attempt(() => tokensReadOnce(flags, process.env))
     const ready = yield* startBackground({ flags, tokensRead, log }, (text) => process.stdout.write(text))
-    const { served, kubeconfig, relay, pid } = ready
+    const { served, kubeconfig, pid } = ready
     announce(served, { kubeconfig, relay, background: { pid, log: log.path } }, surroundings)
   })

@@ -6,20 +6,23 @@ import { runningProxies } from "../control/runningProxies.ts"
 import { statusLines } from "../control/statusLines.ts"
 import { LocalFailure } from "../failures.ts"
 import { printableJson } from "../printable.ts"
-import { attempt, outputOption, places, writeOut } from "./originOptions.ts"
+import { attempt, optionalText, outputOption, places, relayOf, writeOut } from "./originOptions.ts"
 
 const options = {
   clusters: Args.text({ name: "CLUSTER" }).pipe(
     Args.withDescription("Only proxies of these; each must be served. Default: all proxies."),
     Args.repeated,
   ),
+  relay: optionalText("relay", "URL", "Only proxies of this relay."),
   output: outputOption(),
 } as const
 
 /** `clusterconnect status [CLUSTER…]`: the proxies of this user that run. Ends with 1 when none does, or none for a named cluster. */
-export const status = Command.make("status", options, ({ clusters, output }) =>
+export const status = Command.make("status", options, ({ clusters, relay, output }) =>
   attempt(async () => {
-    const all = await runningProxies(runningFolder(places()))
+    const wanted = relayOf(relay)
+    const every = await runningProxies(runningFolder(places()))
+    const all = wanted === undefined ? every : every.filter((one) => one.status?.relay === wanted)
     const serves = (cluster: string) => all.filter((one) => one.status?.clusters.some((it) => it.cluster === cluster))
     const running = clusters.length === 0 ? all : all.filter((one) => clusters.some((it) => serves(it).includes(one)))
     if (output === "json") {

@@ -173,9 +173,20 @@ describe("stopping", () => {
       stopped += 1
     })
     await expect(stopProxies(folder, ["edge-1", "edge-2"])).rejects.toThrow(
-      "no proxy serves edge-2; there run: edge-1 (pid 7). Nothing was ended",
+      "no proxy serves edge-2; there run: edge-1 of https://relay.example (pid 7). Nothing was ended",
     )
     expect(stopped).toBe(0)
+  })
+  test("a name that two relays have is refused until the relay is named", async () => {
+    const stopped: string[] = []
+    for (const relay of ["https://one.example", "https://two.example"]) {
+      await proxy({ relay }, () => {
+        stopped.push(relay)
+      })
+    }
+    await expect(stopProxies(folder, ["edge-1"])).rejects.toThrow("say which with --relay")
+    await expect(stopProxies(folder, ["edge-1"], "https://three.example")).rejects.toThrow("no proxy of https://three")
+    expect(stopped).toEqual([])
   })
   test("never touches a process for its id: what a killed proxy left is only removed", async () => {
     await other(named(process.pid))

@@ -9,10 +9,17 @@ export const credentialWord = "credential"
 const ExecInfo = Schema.Struct({
   apiVersion: Schema.String,
   spec: Schema.Struct({
-    cluster: Schema.Struct({ server: Schema.String, "certificate-authority-data": Schema.String }),
+    cluster: Schema.Struct({
+      ...{ server: Schema.String, "certificate-authority-data": Schema.String },
+      "insecure-skip-tls-verify": Schema.optional(Schema.Unknown),
+      ...{ "tls-server-name": Schema.optional(Schema.Unknown), "proxy-url": Schema.optional(Schema.Unknown) },
+    }),
   }),
 })
 const decode = Schema.decodeUnknownEither(Schema.parseJson(ExecInfo))
+
+/** With these a client would send the credential another way, or to whoever answers there. We never write them. */
+const neverOurs = ["insecure-skip-tls-verify", "tls-server-name", "proxy-url"] as const
 
 export const execApiVersion = "client.authentication.k8s.io/v1"
 
@@ -28,6 +35,11 @@ export const checkExecInfo = (text: string | undefined, port: number, authorityP
     })
   const { server, "certificate-authority-data": authority } = info.spec.cluster
   const again = "write it again with `clusterconnect kubeconfig`"
+  const added = neverOurs.find((name) => info.spec.cluster[name])
+  if (added !== undefined)
+    throw new LocalFailure({
+      detail: `the kubeconfig's cluster has ${added}, which would lead the credential astray: ${again}`,
+    })
   if (server !== `https://${loopback}:${port}`)
     throw new LocalFailure({ detail: `the kubeconfig's server is not ${loopback}:${port}: ${again}` })
   if (Buffer.from(authority, "base64").toString("utf8").trim() !== authorityPem.trim())

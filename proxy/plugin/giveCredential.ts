@@ -103,7 +103,7 @@ const started = (
   { signal, start = (handOver) => startBackground(handOver, () => {}), startMillis: most = startMillis }: StartOptions,
 ): Promise<BackgroundFailed | ClientFailure | undefined> => {
   const { port, idleSeconds, variables } = rules
-  const log = { path: backgroundLog(places, flags.clusters), level }
+  const log = { path: backgroundLog(places, flags.relay ?? "", flags.clusters), level }
   const late = () =>
     new LocalFailure({ detail: `the proxy did not say within ${most / 1000} s that it serves: see ${log.path}` })
   const outcome = start({

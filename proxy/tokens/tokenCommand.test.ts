@@ -1,4 +1,4 @@
-import { describe, expect, test } from "bun:test"
+import { describe, expect, spyOn, test } from "bun:test"
 import { commandWords, tokenCommand } from "./tokenCommand.ts"
 
 const environment = { PATH: process.env.PATH, CLUSTERCONNECT_TOKEN: "other-secret", BUN_OPTIONS: "--x" }
@@ -33,6 +33,24 @@ describe("a command that prints a token", () => {
       })
       const byVariable = ["sh", "-c", '[ "$CLUSTERCONNECT_AUDIENCE" = "$EXPECTED" ] && echo token'] as const
       expect(await tokenCommand(byVariable, { ...environment, EXPECTED: one }).mint(one)).toBe("token")
+    }
+  })
+  test("has its words on stderr, and no token among them where that is a log; what it leaves running keeps nobody waiting", async () => {
+    const began = performance.now()
+    const said: string[] = []
+    const write = spyOn(process.stderr, "write").mockImplementation((text) => {
+      said.push(String(text))
+      return true
+    })
+    try {
+      const [claims, signature] = ["eyJhbGciOiJub25lIn0", "c2lnbmF0dXJl"]
+      expect(await run(`echo "got ${claims}.${claims}.${signature}" >&2; sleep 6 >/dev/null & echo token`)).toBe(
+        "token",
+      )
+      expect(performance.now() - began).toBeLessThan(5_000)
+      expect(said.join("")).toBe("got [token]\n")
+    } finally {
+      write.mockRestore()
     }
   })
   test("may print what Kubernetes' exec plugins print", async () => {

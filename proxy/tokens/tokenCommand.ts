@@ -1,9 +1,14 @@
-import { spawn } from "node:child_process"
+import { type ChildProcessByStdio, spawn } from "node:child_process"
+import { createInterface } from "node:readline"
+import type { Readable } from "node:stream"
+import { redact } from "../../platform/logs.ts"
 import { NotAuthenticated, UsageWrong } from "../failures.ts"
 import type { Issuing } from "./Issuing.ts"
 
 /** A person may have to answer the command's own questions; a script that hangs must end some time. */
 const commandMillis = 120_000
+/** From its end to that of what it says on stderr. */
+const lastWordsMillis = 1_000
 const maxOutputBytes = 64 * 1024
 /** Nothing that carries another secret of ours, and nothing that makes a Bun program something else. */
 const keptFromCommands =
@@ -76,11 +81,13 @@ const output = (
     const env = Object.fromEntries(Object.entries(environment).filter(([name]) => !keptFromCommands.test(name)))
     const child = spawn(program ?? "", rest, {
       env: { ...env, CLUSTERCONNECT_AUDIENCE: audience },
-      // Its words for a person belong on stderr; ours carries them.
-      stdio: ["ignore", "pipe", "inherit"],
+      // Its words for a person belong on stderr; in a log they are no place for a token.
+      stdio: ["ignore", "pipe", process.stderr.isTTY ? "inherit" : "pipe"],
       shell: false,
       windowsHide: true,
-    })
+    }) as ChildProcessByStdio<null, Readable, Readable | null>
+    if (child.stderr !== null)
+      createInterface({ input: child.stderr }).on("line", (line) => process.stderr.write(`${redact(line)}\n`))
     const chunks: Buffer[] = []
     let length = 0
     const settle = (body: () => void) => {
@@ -102,10 +109,25 @@ const output = (
     child.on("error", (error: NodeJS.ErrnoException) =>
       end(error.code === "ENOENT" ? "no such program" : (error.code ?? "it did not start")),
     )
-    child.on("close", (code, signal) => {
+    let stdoutOver = false
+    let ended: (() => void) | undefined
+    // It may have started something that keeps its stderr open: an agent, a cache.
+    const over = () => {
+      if (stdoutOver && ended !== undefined) setTimeout(ended, lastWordsMillis)
+    }
+    child.stdout.on("end", () => {
+      stdoutOver = true
+      over()
+    })
+    child.on("exit", (code, signal) => {
+      ended = () => finish(code, signal)
+      over()
+    })
+    child.on("close", (code, signal) => finish(code, signal))
+    const finish = (code: number | null, signal: NodeJS.Signals | null) => {
       if (code !== 0) end(`it ended with ${code ?? signal}`)
       else settle(() => resolve(Buffer.concat(chunks).toString("utf8").trim()))
-    })
+    }
   })
 
 /** Plain text, or an ExecCredential as Kubernetes' exec plugins print it (client.authentication.k8s.io). */

@@ -77,7 +77,7 @@ describe("proxy --background", () => {
     ])
     expect((await client("status", "edge-1")).stdout).toContain(`${pid}`)
     const stop = await client("stop", "edge-1")
-    expect(stop).toEqual({ code: 0, stdout: "", stderr: `Ended: edge-1 (pid ${pid})\n` })
+    expect(stop).toEqual({ code: 0, stdout: "", stderr: `Ended: edge-1 of ${far.relayUrl} (pid ${pid})\n` })
     expect(runs(pid)).toBe(false)
     expect(left()).toEqual([])
     const none = await client("status")
@@ -107,7 +107,9 @@ describe("proxy --background", () => {
       expect(words.slice(-3)).toEqual(["background-proxy", far.cluster, ""])
       expect((await client("stop", far.cluster)).code).toBe(0)
     }
-    const log = join(home.state, "logs", "edge-1.log")
+    const [name] = readdirSync(join(home.state, "logs"))
+    expect(name).toMatch(/^edge-1-[0-9a-f]{8}\.log$/)
+    const log = join(home.state, "logs", name ?? "")
     expect(statSync(log).mode & 0o777).toBe(0o600)
     expect(readFileSync(log, "utf8")).toContain('"message":"serving in the background"')
     expect(readFileSync(log, "utf8")).not.toMatch(/eyJ|ccsession_/)
@@ -200,7 +202,9 @@ describe("status and stop", () => {
     expect(one).toMatchObject({ pid: foreground.child.pid, background: false })
     const wrong = await client("stop", "edge-2")
     expect(wrong.code).toBe(1)
-    expect(wrong.stderr).toContain(`no proxy serves edge-2; there run: edge-1 (pid ${foreground.child.pid})`)
+    expect(wrong.stderr).toContain(
+      `no proxy serves edge-2; there run: edge-1 of ${far.relayUrl} (pid ${foreground.child.pid})`,
+    )
     expect((await client("status", "edge-2")).code).toBe(1)
     expect((await client("stop")).code).toBe(2)
     expect((await client("stop", "edge-1")).code).toBe(0)

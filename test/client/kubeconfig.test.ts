@@ -139,6 +139,7 @@ describe("clusterconnect kubeconfig", () => {
     expect((await plugin(bent)).code).toBe(2)
     for (const [info, why] of [
       [{ server: "https://evil.example.com" }, "server is not"],
+      [{ "insecure-skip-tls-verify": true }, "has insecure-skip-tls-verify"],
       [{ "certificate-authority-data": Buffer.from("another").toString("base64") }, "authority is not this machine's"],
     ] as const)
       expect(await plugin(entry, info)).toMatchObject({ code: 1, stdout: "", stderr: expect.stringContaining(why) })
