@@ -2,7 +2,7 @@
 
 export { Admission, type AdmissionLimits, type Refusal } from "./listener/Admission.ts"
 export { addressBlock } from "./listener/addressBlock.ts"
-export { holdBody, releaseBody, takeMore } from "./listener/bodyFlow.ts"
+export { holdBody, releaseBody, stopReading } from "./listener/bodyFlow.ts"
 export { type ConnectionEnd, HttpFront, type HttpFrontOptions } from "./listener/HttpFront.ts"
 export { faultText, type HeadFault, headFault } from "./listener/headFault.ts"
 export { HTTP_FRONT_LIMITS, type HttpFrontLimits } from "./listener/httpFrontLimits.ts"

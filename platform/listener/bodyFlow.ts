@@ -1,33 +1,25 @@
 import type { IncomingMessage } from "node:http"
-import { Readable } from "node:stream"
 
 /**
- * Stops reading a request's body. On Bun 1.4.5, pausing a request of a server that is fed by `emit("connection")` stops nothing:
- * its body is read into memory without bound (100 MB were, in a test). Pausing the socket does stop it.
+ * Stops reading a request's body that nobody takes yet. On Bun 1.4.5, pausing a request of a server that is fed by
+ * `emit("connection")` stops nothing: its body is read into memory without bound (100 MB were, in a test). Pausing the socket does stop it.
  * While a body is held, the client's departure is not noticed.
  */
 export const holdBody = (request: IncomingMessage): void => {
-  // Bun's own resumes the socket whenever the request could take a little more, however much the socket holds.
-  request._read = nothing
   request.pause()
-  request.socket.pause()
-}
-
-/** Goes on after {@link holdBody}. What was read already comes first. */
-export const releaseBody = (request: IncomingMessage): void => {
-  request.resume()
-  takeMore(request)
+  stopReading(request)
 }
 
 /**
- * To be called for every piece of a body that was taken: goes on with the socket when nothing waits before it. Each resume of a
- * socket makes Bun read half a megabyte, so that one per piece gathers the upload in memory (33 of 40 MB, in the test).
+ * Stops reading when whoever takes the pieces is full. The pieces of what was read already, up to 512 KiB, still come. Were they held
+ * back too, each release would bring one piece and another read: 33 of 40 MB gathered in a test, and pieces left one by one.
  */
-export const takeMore = (request: IncomingMessage): void => {
-  const { socket } = request
-  if (request.readableLength > 0) return
-  if (socket.readableLength > 0) Readable.prototype.resume.call(socket)
-  else socket.resume()
+export const stopReading = (request: IncomingMessage): void => {
+  request.socket.pause()
 }
 
-const nothing = () => {}
+/** Goes on after {@link holdBody} or {@link stopReading}. */
+export const releaseBody = (request: IncomingMessage): void => {
+  request.socket.resume()
+  request.resume()
+}

@@ -1,5 +1,5 @@
 import type { ClientRequest, IncomingMessage } from "node:http"
-import { holdBody, releaseBody, takeMore } from "../../platform/tlsListener.ts"
+import { holdBody, releaseBody, stopReading } from "../../platform/tlsListener.ts"
 
 /** Whether the request has a body, by its framing (RFC 9112 section 6.3). */
 export const hasBody = (req: IncomingMessage): boolean => {
@@ -20,8 +20,7 @@ export const sendBody = (req: IncomingMessage, upstream: ClientRequest): void =>
     if (!req.complete) upstream.destroy()
   }
   req.on("data", (chunk: Buffer) => {
-    if (upstream.write(chunk)) takeMore(req)
-    else holdBody(req)
+    if (!upstream.write(chunk)) stopReading(req)
   })
   upstream.on("drain", () => releaseBody(req))
   // Once nobody takes the rest, it must not keep coming into memory.

@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test"
+import { resolve } from "node:path"
 import { type LoginFlags, loginAudiences, loginProfile } from "./loginProfile.ts"
 
 const flags: LoginFlags = {
@@ -34,4 +35,8 @@ test("an issuer is its own URL, not its discovery document's", () => {
     ["idp.example", "https URL"],
   ] as const)
     expect(() => loginProfile({ ...flags, issuer }, undefined)).toThrow(said)
+})
+
+test("the file of authorities is remembered with its folder, since the profile is used in others", () => {
+  expect(loginProfile({ ...flags, caFile: "ca.crt" }, undefined).profile.caFile).toBe(resolve("ca.crt"))
 })

@@ -1,3 +1,4 @@
+import { resolve } from "node:path"
 import { Either, ParseResult, Schema } from "effect"
 import { defaultClusterAudience, defaultRelayAudience, relayHost } from "../../protocol/names.ts"
 import { UsageWrong } from "../failures.ts"
@@ -46,7 +47,8 @@ export const loginProfile = (flags: LoginFlags, before: NamedProfile | undefined
     use: flags.use,
     relayAudience: flags.relayAudience,
     singleAudience: flags.singleAudience || undefined,
-    caFile: flags.caFile,
+    // The profile is used in other folders.
+    caFile: flags.caFile === undefined ? undefined : resolve(flags.caFile),
   }
   const profile = Either.getOrThrowWith(
     decode({

@@ -117,7 +117,7 @@ describe("clusterconnect kubeconfig", () => {
     expect(again).toMatchObject({ code: 0, stderr: "" })
     expect(await get(entry, tokenOf(again.stdout))).toBe(200)
     expect((await proxies()).map(({ pid }) => pid)).not.toContain(first!.pid)
-  })
+  }, 180_000)
 
   test("keeps its port when it is written again while its proxy runs", async () => {
     const { stdout } = await write("--file", "-")

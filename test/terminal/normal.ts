@@ -31,7 +31,10 @@ export const normal = (text: string, { relayUrl, issuer, home, pin: own }: Surro
     // What names a token in the API server's audit log.
     [/\[[\w-]{43}\]/g, `[${"hVb2".repeat(10)}hVb]`],
     [/\bpid \d+/g, "pid 4711"],
-    // The PID of a proxy, before the time since when it runs.
+    // A log's name has a hash of the relay.
+    [/(\/logs\/edge-1-)[0-9a-f]{8}\b/g, "$11f2a9c04"],
+    // Port and PID of a proxy, before the time since when it runs.
+    [/\b\d{5}( +\d+ +\d{4}-\d\d-\d\dT)/g, "47011$1"],
     [/\b\d+( +)\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ/g, "4711$12026-11-26T12:00:00Z"],
     // kubectl's AGE is the last column.
     [/(?<= )(\d+[smh])+$/gm, "9s"],

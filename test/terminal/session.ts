@@ -94,6 +94,17 @@ export const session = async (
     first,
   )
   await scene(
+    "Keep an entry",
+    "A context that stays in the kubeconfig of kubectl and holds no secret: kubectl starts the proxy when it needs one.",
+    async () => {
+      await first.command(`clusterconnect kubeconfig ${clusterName} --merge`)
+      await first.command(`kubectl --context ${clusterName} get pods -n shop`)
+      await first.command("clusterconnect status")
+      await first.command(`clusterconnect stop ${clusterName}`)
+    },
+    first,
+  )
+  await scene(
     "Run one command, as in a script or a CI job",
     "A kubeconfig for as long as the command runs, and its exit code.",
     async () => {

@@ -1,6 +1,6 @@
 import type { ClientRequest, IncomingMessage, ServerResponse } from "node:http"
 import { Either } from "effect"
-import { holdBody, releaseBody, takeMore } from "../../../platform/tlsListener.ts"
+import { releaseBody, stopReading } from "../../../platform/tlsListener.ts"
 import type { Account } from "../exchange/Account.ts"
 import type { AdmissionRefusal, Admitted } from "../exchange/admit.ts"
 import { discardRest, isUnread, refuse } from "../exchange/answer.ts"
@@ -106,8 +106,7 @@ class Exchange {
     if (admitted.body.kind === "none" || upstream === undefined || this.#over) return void request.resume()
     request.on("data", (chunk: Buffer) => {
       account.received(chunk.length)
-      if (this.#discarding || upstream.write(chunk)) takeMore(request)
-      else holdBody(request)
+      if (!this.#discarding && !upstream.write(chunk)) stopReading(request)
     })
     upstream.on("drain", () => releaseBody(request))
     request.once("end", () => {
