@@ -94,6 +94,12 @@ export class ProxyProcess {
     await this.says("Press Ctrl+C to close proxy.")
   }
 
+  /** Its exit code and all that it said, once it has ended. */
+  async ended() {
+    const code = await this.exited
+    return { code, stdout: this.stdout, stderr: this.stderr }
+  }
+
   /** Ends it by signal and returns the exit code. */
   async stop(signal: NodeJS.Signals = "SIGTERM"): Promise<number | null> {
     this.child.kill(signal)

@@ -1,24 +1,21 @@
-import { afterEach, beforeEach, describe, expect, test } from "bun:test"
+import { describe, expect, test } from "bun:test"
 import { writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { Either } from "effect"
 import { readClaims } from "../../identity/readClaims.ts"
-import { FarEnd } from "../../proxy/testing/FarEnd.ts"
+import type { FarEnd } from "../../proxy/testing/FarEnd.ts"
 import { loginEndpoints } from "../../proxy/testing/loginEndpoints.ts"
-import { Home, ProxyProcess } from "../../proxy/testing/ProxyProcess.ts"
+import { type Home, ProxyProcess } from "../../proxy/testing/ProxyProcess.ts"
+import { farAndHome } from "./farAndHome.ts"
 import { ask } from "./localRequest.ts"
 
 /** The ways of docs/tokens.md to ask for an audience, but RFC 8707's, which a real provider takes (login.test.ts). */
 
 let far: FarEnd
 let home: Home
-beforeEach(async () => {
-  far = await FarEnd.start()
-  home = await Home.for(far)
-})
-afterEach(async () => {
-  await far.stop()
-  await home[Symbol.asyncDispose]()
+farAndHome((ownFar, ownHome) => {
+  far = ownFar
+  home = ownHome
 })
 
 const clientId = "people"

@@ -1,34 +1,28 @@
-import { afterEach, beforeEach, describe, expect, test } from "bun:test"
+import { describe, expect, test } from "bun:test"
 import { spawn } from "node:child_process"
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
 import https from "node:https"
 import net from "node:net"
 import { join } from "node:path"
 import { parse } from "yaml"
-import { FarEnd, jwt } from "../../proxy/testing/FarEnd.ts"
-import { Home, ProxyProcess } from "../../proxy/testing/ProxyProcess.ts"
+import { type FarEnd, jwt } from "../../proxy/testing/FarEnd.ts"
+import { type Home, ProxyProcess } from "../../proxy/testing/ProxyProcess.ts"
 import { eventually } from "../world/eventually.ts"
+import { farAndHome } from "./farAndHome.ts"
 
 let far: FarEnd
 let home: Home
-beforeEach(async () => {
-  far = await FarEnd.start()
-  home = await Home.for(far)
-})
-afterEach(async () => {
-  const stopped = await client("stop", "--all")
-  await far.stop()
-  await home[Symbol.asyncDispose]()
-  expect({ code: stopped.code, stderr: stopped.stderr }).toMatchObject({ code: 0 })
-})
+farAndHome(
+  (ownFar, ownHome) => {
+    far = ownFar
+    home = ownHome
+  },
+  { stopping: true },
+)
 
-const ended = async (program: ProxyProcess) => {
-  const code = await program.exited
-  return { code, stdout: program.stdout, stderr: program.stderr }
-}
-const client = (...args: string[]) => ended(new ProxyProcess(home, args))
+const client = (...args: string[]) => new ProxyProcess(home, args).ended()
 const background = (args: readonly string[] = [], environment: Record<string, string> = {}) =>
-  ended(ProxyProcess.serving(home, far, ["--background", ...args], environment))
+  ProxyProcess.serving(home, far, ["--background", ...args], environment).ended()
 const pidIn = (text: string) => Number(/with pid (\d+)/.exec(text)?.[1])
 const kubeconfigIn = (text: string) => /kubeconfig at (.*)/.exec(text)?.[1] ?? ""
 
@@ -100,7 +94,7 @@ describe("proxy --background", () => {
       const args = ["proxy", far.cluster, "--relay", far.relayUrl, "--pin", far.material.pin, "--background"]
       const debug = ["--log-level", "debug"]
       const program = new ProxyProcess(home, [...args, ...debug, ...flags], environment, input)
-      const { code, stderr } = await ended(program)
+      const { code, stderr } = await program.ended()
       expect({ way, code, stderr }).toMatchObject({ code: 0 })
       expect(await get(readFileSync(kubeconfigIn(stderr), "utf8"))).toBe(200)
       const words = readFileSync(`/proc/${pidIn(stderr)}/cmdline`, "utf8").split("\0")

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from "bun:test"
+import { describe, expect, test } from "bun:test"
 import { spawn } from "node:child_process"
 import { readFileSync, statSync, writeFileSync } from "node:fs"
 import https from "node:https"
@@ -6,27 +6,21 @@ import net from "node:net"
 import { join } from "node:path"
 import { parse } from "yaml"
 import { Profiles } from "../../proxy/profiles/Profiles.ts"
-import { FarEnd } from "../../proxy/testing/FarEnd.ts"
-import { Home, ProxyProcess } from "../../proxy/testing/ProxyProcess.ts"
+import type { FarEnd } from "../../proxy/testing/FarEnd.ts"
+import { type Home, ProxyProcess } from "../../proxy/testing/ProxyProcess.ts"
+import { farAndHome } from "./farAndHome.ts"
 
 let far: FarEnd
 let home: Home
-beforeEach(async () => {
-  far = await FarEnd.start()
-  home = await Home.for(far)
-})
-afterEach(async () => {
-  const stopped = await client("stop", "--all")
-  await far.stop()
-  await home[Symbol.asyncDispose]()
-  expect(stopped).toMatchObject({ code: 0 })
-})
+farAndHome(
+  (ownFar, ownHome) => {
+    far = ownFar
+    home = ownHome
+  },
+  { stopping: true },
+)
 
-const ended = async (program: ProxyProcess) => {
-  const code = await program.exited
-  return { code, stdout: program.stdout, stderr: program.stderr }
-}
-const client = (...args: string[]) => ended(new ProxyProcess(home, args))
+const client = (...args: string[]) => new ProxyProcess(home, args).ended()
 const write = (...args: string[]) =>
   client(
     ...["kubeconfig", "edge-1", "--relay", far.relayUrl, "--token-file", home.tokenFile, "--pin", far.material.pin],
@@ -193,7 +187,7 @@ describe("clusterconnect kubeconfig", () => {
     expect(readFileSync(`/proc/${proxy?.pid}/environ`, "utf8")).not.toContain("somebody-else")
     for (const name of ["CLUSTERCONNECT_TOKEN", "CLUSTERCONNECT_RELAY_TOKEN"]) {
       const words = ["kubeconfig", "edge-1", "--relay", far.relayUrl, "--pin", far.material.pin]
-      const { code, stderr } = await ended(new ProxyProcess(home, words, { [name]: "secret-word" }))
+      const { code, stderr } = await new ProxyProcess(home, words, { [name]: "secret-word" }).ended()
       expect(code).toBe(2)
       expect(stderr).toContain(`${name} is this shell's`)
       expect(stderr).not.toContain("secret-word")

@@ -1,13 +1,14 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "bun:test"
+import { afterAll, beforeAll, describe, expect, test } from "bun:test"
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Either } from "effect"
 import { readClaims } from "../../identity/readClaims.ts"
-import { FarEnd } from "../../proxy/testing/FarEnd.ts"
-import { Home, ProxyProcess } from "../../proxy/testing/ProxyProcess.ts"
+import type { FarEnd } from "../../proxy/testing/FarEnd.ts"
+import { type Home, ProxyProcess } from "../../proxy/testing/ProxyProcess.ts"
 import { type IdentityProvider, publicClientId, startIdentityProvider } from "../idp/IdentityProvider.ts"
 import { visit } from "../idp/visit.ts"
+import { farAndHome } from "./farAndHome.ts"
 import { ask } from "./localRequest.ts"
 
 let provider: IdentityProvider
@@ -25,13 +26,9 @@ afterAll(async () => {
   await provider.stop()
   await rm(temporary, { recursive: true })
 })
-beforeEach(async () => {
-  far = await FarEnd.start()
-  home = await Home.for(far)
-})
-afterEach(async () => {
-  await far.stop()
-  await home[Symbol.asyncDispose]()
+farAndHome((ownFar, ownHome) => {
+  far = ownFar
+  home = ownHome
 })
 
 const run = (...args: string[]) => new ProxyProcess(home, args)

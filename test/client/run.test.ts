@@ -1,22 +1,19 @@
-import { afterEach, beforeEach, describe, expect, test } from "bun:test"
+import { describe, expect, test } from "bun:test"
 import { chmod, readdir, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { path } from "../../protocol/names.ts"
 import { childEnvironment } from "../../proxy/run/runChild.ts"
-import { FarEnd, jwt } from "../../proxy/testing/FarEnd.ts"
-import { Home, ProxyProcess } from "../../proxy/testing/ProxyProcess.ts"
+import { type FarEnd, jwt } from "../../proxy/testing/FarEnd.ts"
+import { type Home, ProxyProcess } from "../../proxy/testing/ProxyProcess.ts"
 import { asking } from "./asking.ts"
+import { farAndHome } from "./farAndHome.ts"
 
 let far: FarEnd
 let home: Home
-beforeEach(async () => {
-  far = await FarEnd.start()
-  home = await Home.for(far)
-})
-afterEach(async () => {
-  await far.stop()
-  await home[Symbol.asyncDispose]()
+farAndHome((ownFar, ownHome) => {
+  far = ownFar
+  home = ownHome
 })
 
 const run = (child: readonly string[], environment: Record<string, string> = {}, clusters: string = far.cluster) =>
