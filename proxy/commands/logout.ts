@@ -1,6 +1,8 @@
 import { Command, Options } from "@effect/cli"
 import { Option } from "effect"
 import { described } from "../../platform/commandLine.ts"
+import { runningFolder } from "../control/controlPlace.ts"
+import { type Running, runningProxies } from "../control/runningProxies.ts"
 import { type LoggedOut, logOut } from "../login/logOut.ts"
 import { profilesOf, routeOf, sessionsOf } from "../settings/chooseOrigin.ts"
 import { attempt, originOptions, places, say } from "./originOptions.ts"
@@ -26,6 +28,8 @@ export const logout = Command.make("logout", options, ({ profile, all }) =>
       const route = routeOf(file.profiles[name]?.caFile, process.env)
       say(`Profile ${name}: ${outcome(await logOut(name, sessions, route))}`)
     }
+    const relays = new Set(names.flatMap((name) => file.profiles[name]?.relay ?? []))
+    for (const line of stillServing(await runningProxies(runningFolder(here)), relays)) say(line)
   }),
 ).pipe(
   Command.withDescription(
@@ -37,6 +41,17 @@ export const logout = Command.make("logout", options, ({ profile, all }) =>
     }),
   ),
 )
+
+/** A proxy goes on with the tokens that it holds until they end: whoever leaves a machine wants to know. */
+const stillServing = (running: readonly Running[], relays: ReadonlySet<string>): readonly string[] =>
+  running.flatMap(({ status }) => {
+    if (status === undefined || !relays.has(status.relay)) return []
+    const clusters = status.clusters.map(({ cluster }) => cluster).join(", ")
+    const end = status.background
+      ? `end it with \`clusterconnect stop ${status.clusters[0]?.cluster ?? ""}\``
+      : "Ctrl-C ends it"
+    return [`A proxy (pid ${status.pid}) still serves ${clusters} with the tokens that it holds: ${end}`]
+  })
 
 const outcome = (out: LoggedOut): string => {
   switch (out.was) {

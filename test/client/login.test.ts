@@ -95,6 +95,24 @@ describe("after one login", () => {
   })
 })
 
+test("logout names the proxies that go on with the tokens they hold, and how each is ended", async () => {
+  await loggedIn()
+  const foreground = run("proxy", far.cluster, "--pin", far.material.pin)
+  await foreground.ready()
+  const out = run("logout")
+  expect(await out.exited).toBe(0)
+  expect(out.stderr).toMatch(/A proxy \(pid \d+\) still serves \S+ with the tokens that it holds: Ctrl-C ends it\n/)
+  await foreground.stop()
+  await loggedIn()
+  const background = run("proxy", far.cluster, "--pin", far.material.pin, "--background")
+  expect(await background.exited).toBe(0)
+  const again = run("logout")
+  await again.exited
+  expect(again.stderr).toContain(`end it with \`clusterconnect stop ${far.cluster}\``)
+  const stopped = run("stop", far.cluster)
+  expect(await stopped.exited).toBe(0)
+})
+
 test("logout --all ends every login that is kept, also of a profile whose settings are gone", async () => {
   await loggedIn()
   await rm(join(home.configuration, "profiles.json"))
