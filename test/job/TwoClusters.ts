@@ -55,7 +55,7 @@ export const startTwoClusters = async (
   stack: AsyncDisposableStack,
   onProgress: (line: string) => void,
 ): Promise<TwoClusters> => {
-  const directory = mkdtempSync(join(tmpdir(), "clusterconnect-job-"))
+  const directory = mkdtempSync(join(tmpdir(), "cc-job-"))
   stack.defer(async () => void (await rm(directory, { recursive: true, force: true })))
   const helm = await buildHelm(onProgress)
   const newCluster = async (name: string) => {
