@@ -94,6 +94,31 @@ describe("back pressure", () => {
     req.resume()
     expect(await total.promise).toBe(written + block.length)
   }, 60_000)
+  test("at the end of an upload leaves its connections to the next request", async () => {
+    far.handle = (req, res) => {
+      req.resume()
+      req.once("end", () => res.end("ok"))
+    }
+    const socket = near.dial()
+    let said = ""
+    const answers = (count: number) =>
+      new Promise<void>((resolve) => {
+        const look = () => said.split("HTTP/1.1 200").length > count && resolve()
+        socket.on("data", look)
+        look()
+      })
+    socket.on("data", (bytes: Buffer) => {
+      said += bytes
+    })
+    const head = (method: string, more = "") =>
+      `${method} /x HTTP/1.1\r\nHost: ${near.host}\r\nAuthorization: Bearer ${credential}\r\n${more}\r\n`
+    socket.write(head("PUT", "Content-Length: 2000000\r\n"))
+    socket.write(Buffer.alloc(2_000_000))
+    await answers(1)
+    socket.write(head("GET"))
+    await answers(2)
+    socket.destroy()
+  }, 30_000)
   test("holds in both directions of an upgraded connection", async () => {
     const upgraded = Promise.withResolvers<Socket>()
     far.handleUpgrade = (_req, socket) => {

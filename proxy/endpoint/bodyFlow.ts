@@ -27,7 +27,12 @@ export const sendBody = (req: IncomingMessage, upstream: ClientRequest): void =>
   upstream.on("close", () => {
     if (!req.complete && !req.socket.writableEnded) holdBody(req)
   })
-  req.on("end", () => (req.complete ? upstream.end() : upstream.destroy()))
+  req.on("end", () => {
+    // Whoever is full at the end never drains, and the connection's next request would not be read.
+    releaseBody(req)
+    if (req.complete) upstream.end()
+    else upstream.destroy()
+  })
   req.on("aborted", abort)
   req.on("error", abort)
   req.on("close", abort)

@@ -110,6 +110,8 @@ class Exchange {
     })
     upstream.on("drain", () => releaseBody(request))
     request.once("end", () => {
+      // Whoever is full at the end never drains, and the connection's next request would not be read.
+      releaseBody(request)
       if (this.#discarding) return
       if (request.complete) upstream.end()
       else this.#cut("client-aborted")
