@@ -45,7 +45,7 @@ const programs: Readonly<Record<string, Program>> = {
     args: ["test/tails/main.ts"],
   },
   operator: {
-    what: "the operator while nothing happens for two minutes, and while its relay is away for five and loses its database (10 min)",
+    what: "the operator while nothing happens for two minutes, and while its relay is away for five and loses its database; sessions open while all is replaced (20 min)",
     args: ["test", "--timeout=900000", "./test/operator-long"],
   },
   "slow-link": {

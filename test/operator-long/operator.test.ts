@@ -6,6 +6,7 @@ import { setTimeout as after } from "node:timers/promises"
 import { end, lines } from "../e2e/sides.ts"
 import type { OperatorWorld } from "../operator/OperatorWorld.ts"
 import { quiet } from "../operator/scenarios/quiet.ts"
+import { rotationUnderSessions } from "../operator/scenarios/rotationUnderSessions.ts"
 import { startConnected } from "../operator/startConnected.ts"
 import type { User } from "../world/User.ts"
 
@@ -86,3 +87,9 @@ test("a relay that is away, loses its database and gets its registrations back: 
   await end(watching, "SIGTERM")
   expect(states.seen.filter((state, index) => state !== states.seen[index - 1])).toEqual(["True", "False", "True"])
 })
+
+describe("credentials, pods and images replaced under open sessions", () =>
+  rotationUnderSessions(
+    () => world,
+    () => alice,
+  ))

@@ -46,7 +46,7 @@ describe("what the operator made", () =>
     () => world,
     () => alice,
   ))
-describe("credentials, pods and images replaced under open sessions", () =>
+describe("credentials replaced on demand", () =>
   rotation(
     () => world,
     () => alice,
