@@ -4,6 +4,7 @@ import type { WindowBudget } from "../protocol/stream/WindowBudget.ts"
 import { ConnectionPool } from "./connections/ConnectionPool.ts"
 import { EndToEndConnection } from "./connections/EndToEndConnection.ts"
 import { CertificateNotTrusted } from "./connections/endToEndTls.ts"
+import { OpenStreams } from "./connections/OpenStreams.ts"
 import type { PathState } from "./control/controlMessages.ts"
 import type { Report } from "./events/ClientEvent.ts"
 import { type PathFailure, pathFailureOf, RefusedByPolicy } from "./failures.ts"
@@ -36,6 +37,8 @@ export interface ClusterLink {
   readonly pool: ConnectionPool<EndToEndConnection>
   /** The way to the cluster as it is now. */
   readonly path: () => PathState
+  /** Ends the connections. Resolves when the auth proxy knows of it, at the latest after 2 s. */
+  readonly close: () => Promise<void>
 }
 
 /** Checks the tokens, fetches and verifies the document. Opens no stream yet. @throws {PathFailure} */
@@ -64,12 +67,21 @@ export const clusterLink = async (options: LinkOptions): Promise<ClusterLink> =>
       (refusal) => refusal,
     )
   const health = reachability(cluster, log, report)
-  const pool = new ConnectionPool(cluster, () => health.watch(connection(options, trust)))
-  return { cluster, trust, pool, path: () => pathState(pool.path, health.broken()) }
+  const streams = new OpenStreams()
+  const pool = new ConnectionPool(cluster, () => health.watch(connection(options, trust, streams)))
+  const close = () => {
+    pool.close()
+    return streams.settled()
+  }
+  return { cluster, trust, pool, path: () => pathState(pool.path, health.broken()), close }
 }
 
 /** One end-to-end connection. A certificate that does not verify may only be newer than the document: it is fetched again once. */
-const connection = async (options: LinkOptions, trust: ClusterTrust): Promise<EndToEndConnection> => {
+const connection = async (
+  options: LinkOptions,
+  trust: ClusterTrust,
+  streams: OpenStreams,
+): Promise<EndToEndConnection> => {
   const { cluster, relay, budget, holdMillis, log } = options
   const open = () =>
     EndToEndConnection.open({
@@ -77,6 +89,7 @@ const connection = async (options: LinkOptions, trust: ClusterTrust): Promise<En
       relay,
       roots: trust.document.roots,
       budget,
+      streams,
       ...(holdMillis === undefined ? {} : { holdMillis }),
       onEvent: (event) => log.debug(`stream ${event.type}`, { ...event, type: undefined }),
     })

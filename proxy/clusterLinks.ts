@@ -60,6 +60,7 @@ export const clusterLinks = (
     const ask = askForPin({ input: process.stdin, output: process.stderr })
     const confirm = interactive ? (sight: FirstSight) => readiness.unhurried(ask(sight)) : undefined
     const linked: Linked[] = []
+    yield* Effect.addFinalizer(() => Effect.promise(() => Promise.all(linked.map(({ link }) => link.close()))))
     // One after the other: a person answers one question at a time.
     for (const { cluster, token, audience, pin } of settings.clusters) {
       const trust = { known, givenPin: pin, acceptNewPin: settings.acceptNewPin, confirm }
@@ -70,7 +71,6 @@ export const clusterLinks = (
       const link = yield* attempt((signal) =>
         readiness.reach({ cluster, hop: "relay" }, () => clusterLink(options), signal),
       )
-      yield* Effect.addFinalizer(() => Effect.sync(() => link.pool.close()))
       linked.push({ link, token })
     }
     return linked

@@ -54,6 +54,19 @@ describe("clusterconnect proxy", () => {
     expect(await proxy.stop("SIGINT")).toBe(0)
     expect(existsSync(path)).toBe(false)
   })
+  test("tells the auth proxy of its end, also when the way there breaks in that moment and comes back", async () => {
+    const proxy = ProxyProcess.serving(home, far)
+    await proxy.ready()
+    expect(far.streams.streams).toBeGreaterThan(0)
+    const dials = () => far.relayCalls.filter(({ target }) => target.endsWith("/stream")).length
+    const before = dials()
+    far.refuses = () =>
+      dials() > before + 2 ? undefined : { code: 503, hop: "agent", cause: "NoSession", message: "gone for a moment" }
+    far.cutCarriers()
+    expect(await proxy.stop("SIGINT")).toBe(0)
+    far.refuses = undefined
+    expect(far.streams.streams).toBe(0)
+  })
   test("prints the kubeconfig and nothing else on stdout with --file -, under the context asked for", async () => {
     const proxy = ProxyProcess.serving(home, far, ["--file", "-", "--kube-context", "mine"])
     await proxy.ready()

@@ -43,6 +43,8 @@ export interface ClientStream {
   setInUse(inUse: boolean): void
   /** Resolves exactly once; never rejects. */
   readonly ended: Promise<StreamEnd>
+  /** Resolves after the end, when the auth proxy knows of it, or nobody will ask any more. Never rejects. */
+  readonly settled: Promise<void>
   /** Resets the stream: both ends drop what is under way. For aborts; a finished stream ends by its sockets. */
   destroy(why?: string): void
 }
@@ -50,11 +52,13 @@ export interface ClientStream {
 class ProxyStream implements ClientStream {
   readonly socket: net.Socket
   readonly ended: Promise<StreamEnd>
+  readonly settled: Promise<void>
   readonly #endpoint: Endpoint
   readonly #dialler: CarrierDialler
   readonly #probes = new Probes()
   readonly #onEvent: (event: StreamEvent) => void
   readonly #tellEnd: (end: StreamEnd) => void
+  readonly #tellSettled: () => void
   readonly #acceptance = Promise.withResolvers<void>()
   #instance = ""
   #suspendedAt = 0
@@ -65,6 +69,9 @@ class ProxyStream implements ClientStream {
     this.socket = sockets[0]
     this.ended = promise
     this.#tellEnd = resolve
+    const settling = Promise.withResolvers<void>()
+    this.settled = settling.promise
+    this.#tellSettled = settling.resolve
     this.#onEvent = options.onEvent ?? (() => {})
     // A refused first dial rejects elsewhere.
     this.#acceptance.promise.catch(() => {})
@@ -161,7 +168,8 @@ class ProxyStream implements ClientStream {
       case "ended":
         return this.#end(action)
       case "forget":
-        return this.#dialler.stop()
+        this.#dialler.stop()
+        return this.#tellSettled()
       default:
         return
     }

@@ -9,6 +9,7 @@ import { isPathFailure, PathBroken, type PathFailure, pathFailureOf } from "../f
 import { carrierRefusal, failureOfStreamEnd } from "../relay/carrierRefusal.ts"
 import type { RelayClient } from "../relay/RelayClient.ts"
 import { endToEndTls } from "./endToEndTls.ts"
+import type { OpenStreams } from "./OpenStreams.ts"
 import type { ConnectionView } from "./poolRules.ts"
 
 export interface ConnectionOptions {
@@ -17,6 +18,8 @@ export interface ConnectionOptions {
   readonly roots: readonly string[]
   readonly budget: WindowBudget
   readonly holdMillis?: number
+  /** Gets the stream, to be waited for at the end of the program. */
+  readonly streams?: OpenStreams
   readonly onEvent?: (event: StreamEvent) => void
 }
 
@@ -79,6 +82,7 @@ export class EndToEndConnection implements ConnectionView {
     }).catch((error: unknown) => {
       throw dialFailure ?? openingFailure(options.cluster, error)
     })
+    options.streams?.add(stream.settled)
     try {
       if (secured === undefined) throw new Error("the stream has no socket")
       opened = true

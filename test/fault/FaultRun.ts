@@ -42,14 +42,13 @@ export const strikeAll = async (
     const until = performance.now()
     if (fault.silent) await after(noticedMillis)
     const settled = performance.now()
-    const talking = sessions.filter(({ name }) => !name.startsWith("cp "))
     await eventually(`every session speaks after ${fault.name}`, recoveryMillis, async () => {
-      const silent = talking.filter((one) => !one.isComplete && (one.arrivals.at(-1) ?? 0) <= settled)
+      const silent = sessions.filter((one) => !one.isComplete && (one.arrivals.at(-1) ?? 0) <= settled)
       return silent.length === 0 ? { done: true } : { seen: silent.map(({ name }) => name) }
     }).catch((error: Error) => onProgress(error.message))
     const now = performance.now()
     const pauses = Object.fromEntries(
-      talking.map(({ name, arrivals }) => [name, Math.round(longestPause(arrivals, from, now)) / 1_000]),
+      sessions.map(({ name, arrivals }) => [name, Math.round(longestPause(arrivals, from, now)) / 1_000]),
     )
     struck.push({ fault: fault.name, at: seconds(from), lastedSeconds: Math.round(until - from) / 1_000, pauses })
     onProgress(

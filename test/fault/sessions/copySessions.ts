@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process"
 import { createHash } from "node:crypto"
-import { createReadStream, mkdtempSync } from "node:fs"
+import { createReadStream, mkdtempSync, statSync } from "node:fs"
 import { rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -63,7 +63,10 @@ export const forwardSession = (options: CopyOptions & { readonly seconds: number
   }
 }
 
-/** `kubectl cp` of the whole file again and again, so that faults always find one under way. */
+/** How often a copy's file is looked at. */
+const lookMillis = 250
+
+/** `kubectl cp` of the whole file again and again, so that faults always find one under way. It speaks by its file, which grows. */
 export const cpSession = ({ side, protocol, sha256, megabytes }: CopyOptions): Session => {
   const name = `cp ${protocol}`
   const arrivals: number[] = []
@@ -77,10 +80,17 @@ export const cpSession = ({ side, protocol, sha256, megabytes }: CopyOptions): S
       const file = join(folder, `${copies}`)
       started.resolve()
       const child = side.spawn(["cp", "-n", namespace, "files:www/data", file, "--retries=0"], protocols[protocol])
+      let size = 0
+      const looking = setInterval(() => {
+        const now = statSync(file, { throwIfNoEntry: false })?.size ?? 0
+        if (now > size) arrivals.push(performance.now())
+        size = now
+      }, lookMillis)
       const errors: string[] = []
       child.stderr?.on("data", (chunk) => errors.push(String(chunk)))
       child.stdout?.resume()
       const code = await new Promise<number | null>((resolve) => child.once("close", resolve))
+      clearInterval(looking)
       const found = code === 0 ? await sha256Of(file) : ""
       if (found !== sha256)
         faults.push(`copy ${copies + 1}: ${code === 0 ? "wrong bytes" : errors.join("").slice(-200)}`)
