@@ -11,8 +11,8 @@ import { bulkTransfer } from "./rows/bulkTransfer.ts"
 import { coldParallel } from "./rows/coldParallel.ts"
 import { firstByte, longLink } from "./rows/longLink.ts"
 import { requestRates } from "./rows/requestRates.ts"
+import { slowTakers } from "./rows/slowTakers.ts"
 import { smallRequests } from "./rows/smallRequests.ts"
-import { stalledUploads } from "./rows/stalledUploads.ts"
 
 /** `bun run bench [NAME…] [--quick] [--rounds N] [--out FOLDER]`: the rows of docs/performance.md, each as JSON, a table and a plot. */
 const rows: readonly Row[] = [
@@ -23,7 +23,7 @@ const rows: readonly Row[] = [
   longLink,
   headOfLine,
   cpuFull,
-  stalledUploads,
+  slowTakers,
   coldParallel,
 ]
 const option = (name: string): string | undefined => {
