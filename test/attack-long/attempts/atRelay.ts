@@ -8,11 +8,11 @@ import { within } from "./within.ts"
 
 /** What answers without a token, by design.md section 5; a control session then has ten seconds to show a session key. */
 const open = /^[A-Z]+ \/(livez|openapi\.json|download\/|v1\/challenge|v1\/agents\/control)/m
-/** What a caller with role `connect` may ask. */
-const forCallers = /^(GET|HEAD) \/v1\/clusters(\/edge-1(\/stream)?)?(\?\S*)? HTTP/m
+/** What a caller with role `connect` may ask. Bun takes more than one space before the version (seed 699956). */
+const forCallers = /^(GET|HEAD) \/v1\/clusters(\/edge-1(\/stream)?)?(\?\S*)? +HTTP/m
 
 /** What everybody may ask who has a token, and gets only what they administer: here nothing. */
-const emptyForCallers = /^(GET|HEAD) \/v1\/admin\/(clusters|tokens)(\?\S*)? HTTP/m
+const emptyForCallers = /^(GET|HEAD) \/v1\/admin\/(clusters|tokens)(\?\S*)? +HTTP/m
 const emptyLists: ReadonlySet<string> = new Set(['{"clusters":[]}', '{"tokens":[]}'])
 
 const credentialOf = async ({ range }: Bench, plan: RelayRequestPlan): Promise<string | undefined> => {
