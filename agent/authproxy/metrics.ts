@@ -26,7 +26,7 @@ export const streamEnds = counter("clusterconnect_auth_proxy_stream_ends_total",
   "reason",
 ])
 /** The reasons that this program gives itself when it ends a connection (EndToEnd, Exchanges, forward, forwardUpgrade). */
-const own = ["tls-timeout", "tls-failed", "pipelined", "session-limit", "client-aborted", "client-gone"]
+const own = ["tls-timeout", "tls-failed", "pipelined", "session-limit", "memory-short", "client-aborted", "client-gone"]
 const upstream = ["api-server-connection-lost", "api-server-answer-cut"]
 const known: ReadonlySet<string> = new Set([...Object.values(reason), ...own, ...upstream])
 

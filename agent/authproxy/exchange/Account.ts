@@ -46,6 +46,11 @@ export class Account implements Witness {
     this.#caller = caller
   }
 
+  /** Whose request it is: the same for all of one subject. Empty before the token was verified. */
+  get subjectHash(): string {
+    return this.#token === undefined ? "" : callerHash(this.#token.issuer, this.#token.subject)
+  }
+
   /** Whom the request was sent as: another than the caller with `kubectl --as`. */
   sentAs(caller: Caller): void {
     this.#effective = caller
@@ -94,7 +99,7 @@ export class Account implements Witness {
         : {
             issuer: this.#token.issuer,
             jti: this.#token.tokenId,
-            subjectHash: callerHash(this.#token.issuer, this.#token.subject),
+            subjectHash: this.subjectHash,
           }),
       verb: this.#incoming.method.slice(0, maxForeignCharacters),
       path: pathOf(this.#incoming.target).slice(0, maxForeignCharacters),

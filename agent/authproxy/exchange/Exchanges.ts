@@ -9,6 +9,7 @@ import { Account } from "./Account.ts"
 import { type AdmissionRefusal, type Admitted, admit } from "./admit.ts"
 import { isUnread, refuse, refuseUpgrade } from "./answer.ts"
 import type { Incoming } from "./Incoming.ts"
+import type { MemoryRelief } from "./MemoryRelief.ts"
 import type { Policy } from "./Policy.ts"
 import {
   DuplicateHeader,
@@ -16,6 +17,7 @@ import {
   HostMissing,
   InternalFault,
   MalformedRequest,
+  MemoryShort,
   PipeliningRefused,
   TargetNotOriginForm,
   TransferEncodingRefused,
@@ -34,10 +36,12 @@ export interface Origin {
 /** Takes every request of every end-to-end connection through admission and on to the API server. */
 export class Exchanges {
   readonly #policy: () => Policy
+  readonly #relief: MemoryRelief
   readonly #log: Log
 
-  constructor(policy: () => Policy, log: Log) {
+  constructor(policy: () => Policy, relief: MemoryRelief, log: Log) {
     this.#policy = policy
+    this.#relief = relief
     this.#log = log
   }
 
@@ -69,7 +73,7 @@ export class Exchanges {
       response.off("close", gone)
       if (request.socket.destroyed) return gone()
       if (admitted === undefined) return refuse(request, response, refused, account)
-      forward(passage(admitted, policy, account, origin), request, response)
+      forward(this.#passage(admitted, policy, account, origin), request, response)
     })
   }
 
@@ -91,7 +95,7 @@ export class Exchanges {
       if (socket.destroyed) return gone()
       if (admitted === undefined) return refuseUpgrade(socket, refused, account)
       if (admitted.upgrade === undefined) return refuseUpgrade(socket, new InternalFault({}), account)
-      forwardUpgrade(passage(admitted, policy, account, origin), admitted.upgrade, socket, head)
+      forwardUpgrade(this.#passage(admitted, policy, account, origin), admitted.upgrade, socket, head)
     })
   }
 
@@ -113,7 +117,8 @@ export class Exchanges {
     account: Account,
     then: (...verdict: [AdmissionRefusal, undefined] | [undefined, Admitted]) => void,
   ): () => void {
-    return Effect.runCallback(admit(incoming, policy, account), {
+    const verdict = this.#relief.isFull ? Effect.fail(new MemoryShort({})) : admit(incoming, policy, account)
+    return Effect.runCallback(verdict, {
       onExit: (exit) => {
         if (Exit.isInterrupted(exit)) return
         if (Exit.isSuccess(exit)) return then(undefined, exit.value)
@@ -123,6 +128,18 @@ export class Exchanges {
         then(new InternalFault({}), undefined)
       },
     })
+  }
+
+  #passage(admitted: Admitted, policy: Policy, account: Account, origin: Origin): Passage {
+    return {
+      admitted,
+      api: policy.apiServer,
+      account,
+      clientAddress: origin.clientAddress,
+      maxSessionMillis: policy.maxSessionMillis,
+      relief: this.#relief,
+      abort: origin.abort,
+    }
   }
 }
 
@@ -148,13 +165,4 @@ const incomingOf = (request: IncomingMessage, upgrade: boolean): Incoming => ({
   httpVersion: request.httpVersion,
   rawHeaders: request.rawHeaders,
   upgrade,
-})
-
-const passage = (admitted: Admitted, policy: Policy, account: Account, origin: Origin): Passage => ({
-  admitted,
-  api: policy.apiServer,
-  account,
-  clientAddress: origin.clientAddress,
-  maxSessionMillis: policy.maxSessionMillis,
-  abort: origin.abort,
 })

@@ -153,6 +153,11 @@ export class InternalFault extends refusal(
   500,
   "the auth proxy failed; its log has the reason under the request's audit id",
 ) {}
+export class MemoryShort extends refusal(
+  "MemoryShort",
+  503,
+  "the auth proxy has no memory left for another request, which was not sent; try again in a moment. Too many answers wait for clients that read them slowly",
+) {}
 export class EmptyIdentity extends refusal(
   "EmptyIdentity",
   500,
@@ -238,6 +243,7 @@ export type ExchangeRefusal = InstanceType<
   | typeof SessionForbidden
   | typeof SessionCheckFailed
   | typeof InternalFault
+  | typeof MemoryShort
   | typeof EmptyIdentity
   | typeof ServiceAccountTokenMissing
   | typeof ServiceAccountRootsMissing

@@ -66,7 +66,7 @@ const budget = new WindowBudget(64 * 1024 * 1024)
 
 export const startBench = async (
   changes: Changes = {},
-  options: Partial<Pick<AuthProxyOptions, "limits" | "drainMillis" | "holdMillis" | "environment">> & {
+  options: Partial<Pick<AuthProxyOptions, "limits" | "drainMillis" | "holdMillis" | "environment" | "memoryUse">> & {
     readonly apiServer?: { readonly url: string; readonly caPem: string; readonly token: string }
   } = {},
 ): Promise<AuthProxyBench> => {
@@ -107,6 +107,7 @@ export const startBench = async (
       drainMillis: options.drainMillis ?? 1_000,
       ...(options.holdMillis === undefined ? {} : { holdMillis: options.holdMillis }),
       ...(options.limits === undefined ? {} : { limits: options.limits }),
+      ...(options.memoryUse === undefined ? {} : { memoryUse: options.memoryUse }),
       log: makeLog({
         program: "auth proxy",
         level: "debug",

@@ -5,6 +5,7 @@ import type { Account } from "../exchange/Account.ts"
 import type { AdmissionRefusal, Admitted } from "../exchange/admit.ts"
 import { discardRest, isUnread, refuse } from "../exchange/answer.ts"
 import { longRunning } from "../exchange/longRunning.ts"
+import type { MemoryRelief } from "../exchange/MemoryRelief.ts"
 import { ApiServerAnswerRefused, ServiceAccountRefused } from "../exchange/refusals.ts"
 import type { ApiServer } from "./ApiServer.ts"
 import { mayRetry, silenceRefusal, upstreamRefusal } from "./failure.ts"
@@ -17,6 +18,7 @@ export interface Passage {
   readonly account: Account
   readonly clientAddress: string
   readonly maxSessionMillis: number
+  readonly relief: MemoryRelief
   /** Ends the client's connection and its stream with a reset: the other end must not see a proper end. */
   readonly abort: (why: string) => void
 }
@@ -34,6 +36,7 @@ class Exchange {
   #upstream: ClientRequest | undefined
   #sessionEnd: ReturnType<typeof setTimeout> | undefined
   #endWatch: (() => void) | undefined
+  #endRelief: (() => void) | undefined
   #answered = false
   #over = false
   /** Nobody takes the rest of the upload any more. */
@@ -53,7 +56,7 @@ class Exchange {
       this.#finish()
       account.settle(complete ? undefined : "client-gone")
     })
-    this.#sessionEnd = setTimeout(() => this.#expire(), maxSessionMillis)
+    this.#sessionEnd = setTimeout(() => this.#expire("session-limit"), maxSessionMillis)
     this.#send(true)
     this.#pumpBody()
     this.#watchForSilence()
@@ -145,6 +148,11 @@ class Exchange {
     response.flushHeaders()
     answer.on("data", (chunk: Buffer) => account.sent(chunk.length))
     answer.pipe(response, { end: false })
+    this.#endRelief = this.#passage.relief.add({
+      caller: account.subjectHash,
+      waiting: () => response.writableLength,
+      cut: () => this.#expire("memory-short"),
+    })
     const cut = () => {
       if (!answer.complete) this.#cut("api-server-answer-cut")
     }
@@ -187,15 +195,16 @@ class Exchange {
   }
 
   /** Also for an answer that is complete here and that the client does not read: its connection is not kept for ever. */
-  #expire(): void {
-    this.#cut("session-limit")
-    this.#passage.account.settle("session-limit")
-    this.#passage.abort("session-limit")
+  #expire(why: string): void {
+    this.#cut(why)
+    this.#passage.account.settle(why)
+    this.#passage.abort(why)
   }
 
   #finish(): void {
     clearTimeout(this.#sessionEnd)
     this.#endWatch?.()
+    this.#endRelief?.()
     const complete = this.#over
     this.#over = true
     if (!complete) this.#upstream?.destroy()

@@ -18,7 +18,7 @@ import { spliceSockets } from "./splice.ts"
  * 101 to the protocol that was asked for; any other answer is relayed and ends both connections (CVE-2018-1002105).
  */
 export const forwardUpgrade = (passage: Passage, upgrade: UpgradeProtocol, socket: Socket, head: Buffer): void => {
-  const { admitted, api, account, clientAddress, maxSessionMillis } = passage
+  const { admitted, api, account, clientAddress, maxSessionMillis, relief } = passage
   const { method, target } = admitted.incoming
   const headers = requestHeaders(admitted, api, { auditId: account.auditId, clientAddress })
   if (Either.isLeft(headers)) return void refuseUpgrade(socket, headers.left, account)
@@ -26,8 +26,14 @@ export const forwardUpgrade = (passage: Passage, upgrade: UpgradeProtocol, socke
   const upstream = api.request({ method, target, headers: headers.right, own: true })
   let answered = false
   const sessionEnd = setTimeout(() => over("session-limit"), maxSessionMillis)
+  const endRelief = relief.add({
+    caller: account.subjectHash,
+    waiting: () => socket.writableLength,
+    cut: () => over("memory-short"),
+  })
   const over = (why?: string) => {
     clearTimeout(sessionEnd)
+    endRelief()
     account.settle(why)
     upstream.destroy()
     upstream.socket?.destroy()
