@@ -18,10 +18,10 @@ export interface EndpointLimits {
   readonly firstHeadMillis: number
   /** Local users without the credential can hold only so many connections open, and none for longer than the first head's time. */
   readonly maxSockets: number
+  /** Connections between requests; clients keep theirs for 90 s (Go's default transport). */
+  readonly idleMillis: number
 }
-const endpointLimits: EndpointLimits = { firstHeadMillis: 30_000, maxSockets: 1_024 }
-/** Connections between requests; clients keep theirs for 90 s (Go's default transport). */
-const idleMillis = 180_000
+const endpointLimits: EndpointLimits = { firstHeadMillis: 30_000, maxSockets: 1_024, idleMillis: 180_000 }
 /** The end of the program waits no longer than this for sockets to be gone. */
 const closeMillis = 1_000
 export const loopback = "127.0.0.1"
@@ -46,15 +46,15 @@ export class LocalEndpoint {
     context: EndpointContext,
     certificate: CertificateAndKey,
     credential: string,
-    limits: EndpointLimits = endpointLimits,
+    limits: Partial<EndpointLimits> = {},
   ) {
     this.#context = context
-    this.#limits = limits
+    this.#limits = { ...endpointLimits, ...limits }
     this.#credential = credential
     this.#httpServer = http.createServer({ maxHeaderSize: maxHeaderBytes })
     this.#httpServer.requestTimeout = 0
     this.#httpServer.headersTimeout = 0
-    this.#httpServer.keepAliveTimeout = idleMillis
+    this.#httpServer.keepAliveTimeout = 0
     this.#httpServer.on("request", (req, res) => this.#request(req, res))
     this.#httpServer.on("upgrade", (req, socket, ahead) => this.#upgrade(req, socket, ahead))
     this.#httpServer.on("checkContinue", (req, res: ServerResponse) => {
@@ -128,11 +128,11 @@ export class LocalEndpoint {
     this.#sockets.add(socket)
     const timer = setTimeout(() => socket.destroy(), this.#limits.firstHeadMillis)
     timer.unref()
-    this.#firstHead.set(socket, timer)
+    this.#patience.set(socket, timer)
     socket.once("close", () => {
       this.#sockets.delete(socket)
       this.#inUse.delete(socket)
-      clearTimeout(timer)
+      clearTimeout(this.#patience.get(socket))
     })
   }
 
@@ -145,8 +145,8 @@ export class LocalEndpoint {
     this.#httpServer.emit("connection", socket)
   }
 
-  /** Node's own timer for heads does not run for connections that are handed over. */
-  readonly #firstHead = new WeakMap<object, NodeJS.Timeout>()
+  /** Ends a connection that says nothing. The server's own timers for heads and for idleness do not run for connections that are handed over. */
+  readonly #patience = new WeakMap<object, NodeJS.Timeout>()
 
   readonly #upgraded = new WeakSet<object>()
 
@@ -155,7 +155,7 @@ export class LocalEndpoint {
     const refusal = admission({ method, target: url, httpVersion, rawHeaders }, this.identity)
     // Only the credential buys time.
     if (refusal === undefined) {
-      clearTimeout(this.#firstHead.get(req.socket))
+      clearTimeout(this.#patience.get(req.socket))
       if (!req.socket.destroyed) this.#inUse.add(req.socket)
     } else this.#context.log.debug("request refused", { cause: refusal.cause, code: refusal.code })
     return refusal
@@ -166,9 +166,17 @@ export class LocalEndpoint {
     const refusal = this.#refusal(req)
     if (refusal !== undefined) refuse(req, res, refusal)
     else {
+      res.once("close", () => this.#awaitNext(req.socket))
       welcome()
       void exchange(this.#context, req, res)
     }
+  }
+
+  #awaitNext(socket: Duplex): void {
+    if (socket.destroyed) return
+    const timer = setTimeout(() => socket.destroy(), this.#limits.idleMillis)
+    timer.unref()
+    this.#patience.set(socket, timer)
   }
 
   #upgrade(req: IncomingMessage, socket: Duplex, ahead: Buffer): void {

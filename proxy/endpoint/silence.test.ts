@@ -34,6 +34,29 @@ test("local connections without a word are no more than the limit, and the user 
   expect(near.endpoint.connections).toBe(0)
   expect((await near.get("/api")).status).toBe(200)
 })
+test("a connection is closed when no request has come on it for the idle time, but not while it waits for an answer", async () => {
+  await near.stop()
+  near = await NearEnd.start(far, { limits: { idleMillis: 100 } })
+  const held = Promise.withResolvers<http.ServerResponse>()
+  far.handle = (request, response) => (request.url === "/held" ? held.resolve(response) : response.end("done"))
+  const asking = (path: string) => {
+    const socket = near.dial().resume()
+    const head = [
+      `GET ${path} HTTP/1.1`,
+      `Host: 127.0.0.1:${near.endpoint.port}`,
+      `Authorization: Bearer ${credential}`,
+    ]
+    socket.write(`${head.join("\r\n")}\r\n\r\n`)
+    return { socket, ended: once(socket, "end").then(() => socket.end()) }
+  }
+  const waiting = asking("/held")
+  const response = await held.promise
+  await asking("/api").ended
+  expect(waiting.socket.readableEnded).toBe(false)
+  response.end("done")
+  await waiting.ended
+})
+
 test("only who has shown the credential uses the endpoint: neither silence nor a wrong credential keeps a background proxy", async () => {
   await near.stop()
   near = await NearEnd.start(far)

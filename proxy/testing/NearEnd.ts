@@ -36,7 +36,7 @@ export interface NearOptions extends Partial<Pick<LinkOptions, "holdMillis" | "a
   readonly singleAudience?: boolean
   readonly relayUrl?: string
   readonly now?: () => number
-  readonly limits?: EndpointLimits
+  readonly limits?: Partial<EndpointLimits>
 }
 
 /** The proxy under test, in process: everything but the command line. */

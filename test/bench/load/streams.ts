@@ -85,7 +85,8 @@ const one = (fate: Fate): Promise<void> =>
       const end = answer.indexOf("\r\n\r\n")
       if (end < 0) return
       if (fate.leaves === "answered") return void socket.destroy()
-      if (!answer.startsWith("HTTP/1.1 101") && fate.upgrade) return void socket.end()
+      // A refusal says all it has to say, and keeps the connection.
+      if (!answer.startsWith(`HTTP/1.1 ${fate.upgrade ? 101 : 200} `)) return void socket.end()
       answer = "\r\n\r\n"
       if (fate.upgrade) socket.write(payload)
     })
