@@ -71,7 +71,7 @@ export const clusterLink = async (options: LinkOptions): Promise<ClusterLink> =>
   const pool = new ConnectionPool(cluster, () => health.watch(connection(options, trust, streams)))
   const close = () => {
     pool.close()
-    return streams.settled()
+    return streams.close()
   }
   return { cluster, trust, pool, path: () => pathState(pool.path, health.broken()), close }
 }

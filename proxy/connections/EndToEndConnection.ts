@@ -9,7 +9,7 @@ import { isPathFailure, PathBroken, type PathFailure, pathFailureOf } from "../f
 import { carrierRefusal, failureOfStreamEnd } from "../relay/carrierRefusal.ts"
 import type { RelayClient } from "../relay/RelayClient.ts"
 import { endToEndTls } from "./endToEndTls.ts"
-import type { OpenStreams } from "./OpenStreams.ts"
+import { OpenStreams } from "./OpenStreams.ts"
 import type { ConnectionView } from "./poolRules.ts"
 
 export interface ConnectionOptions {
@@ -18,7 +18,7 @@ export interface ConnectionOptions {
   readonly roots: readonly string[]
   readonly budget: WindowBudget
   readonly holdMillis?: number
-  /** Gets the stream, to be waited for at the end of the program. */
+  /** Gets the stream, to be waited for at the end of the program, and says when none is wanted any more. */
   readonly streams?: OpenStreams
   readonly onEvent?: (event: StreamEvent) => void
 }
@@ -57,10 +57,20 @@ export class EndToEndConnection implements ConnectionView {
     const broken = Promise.withResolvers<never>()
     broken.promise.catch(() => {})
     let opened = false
+    const { streams = new OpenStreams() } = options
+    const { closing } = streams
+    const settled = Promise.withResolvers<void>()
     const stream = await openStream({
       dial: async (attempt) => {
         try {
-          return await options.relay.dial(options.cluster, attempt)
+          const carrier = await options.relay.dial(options.cluster, attempt)
+          if (attempt.instance === undefined && closing.aborted) {
+            carrier.terminate()
+            throw closing.reason
+          }
+          // From its first frame on the auth proxy may know of the stream.
+          streams.add(settled.promise)
+          return carrier
         } catch (error) {
           dialFailure = pathFailureOf(error)
           if (opened) broken.reject(dialFailure)
@@ -80,17 +90,23 @@ export class EndToEndConnection implements ConnectionView {
         options.onEvent?.(event)
       },
     }).catch((error: unknown) => {
+      settled.resolve()
       throw dialFailure ?? openingFailure(options.cluster, error)
     })
-    options.streams?.add(stream.settled)
+    void stream.settled.then(settled.resolve)
+    const giveUp = () => broken.reject(closing.reason)
+    closing.addEventListener("abort", giveUp, { once: true })
     try {
       if (secured === undefined) throw new Error("the stream has no socket")
+      closing.throwIfAborted()
       opened = true
       connection = new EndToEndConnection(stream, await Promise.race([secured, broken.promise]))
       return connection
     } catch (error) {
       stream.destroy(reason.socketFailed)
       throw error
+    } finally {
+      closing.removeEventListener("abort", giveUp)
     }
   }
 

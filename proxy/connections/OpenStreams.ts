@@ -3,18 +3,26 @@ import { setTimeout as after } from "node:timers/promises"
 /** An auth proxy that never hears of an end holds the stream for 330 s; a path that is down now must not hold up a user's Ctrl+C for longer. */
 const tellMillis = 2_000
 
-/** The streams of one cluster that are open, or whose end its auth proxy does not know yet. */
+/** The streams of one cluster that are being opened, are open, or whose end its auth proxy does not know yet. */
 export class OpenStreams {
   readonly #unsettled = new Set<Promise<void>>()
+  readonly #closing = new AbortController()
 
-  /** @param settled resolves when the stream has ended and nobody needs to hear of it any more */
+  /** Aborted when no stream is wanted any more: what is being opened is to be given up. */
+  get closing(): AbortSignal {
+    return this.#closing.signal
+  }
+
+  /** More than once is as good as once. @param settled resolves when the stream has ended and nobody needs to hear of it any more */
   add(settled: Promise<void>): void {
+    if (this.#unsettled.has(settled)) return
     this.#unsettled.add(settled)
     void settled.then(() => this.#unsettled.delete(settled))
   }
 
-  /** Resolves when the auth proxy knows of every end, at the latest after 2 s. To be called when all have been told to end. */
-  async settled(): Promise<void> {
+  /** Gives up what is being opened. Resolves when the auth proxy knows of every end, at the latest after 2 s. To be called when all that are open have been told to end. */
+  async close(): Promise<void> {
+    this.#closing.abort(new Error("the proxy is closing"))
     const enough = new AbortController()
     const patience = after(tellMillis, undefined, { signal: enough.signal }).catch(() => {})
     await Promise.race([Promise.all(this.#unsettled), patience]).finally(() => enough.abort())
