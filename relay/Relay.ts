@@ -189,6 +189,7 @@ export class Relay {
           this.#options.onAuthenticated(upgrade.socket)
           this.directory.add(opened)?.end(closeCode.superseded, "superseded")
           this.#auditSession(opened, "opened")
+          this.streams.agentCame(opened.agent.cluster)
         },
         onRefused: (refusal, hello) => this.#refused(refusal, hello, address),
         onDialFailed: (from, ticket, reason) => this.streams.dialFailed(from, ticket, reason),

@@ -8,12 +8,15 @@ import {
   type OpeningAction,
   type OpeningEvent,
   type OpeningFailure,
+  type OpeningState,
   opening,
   openingStep,
 } from "./openingStep.ts"
 
 export interface OpeningSurroundings {
   readonly time: Time
+  /** The stream is one that was there before. */
+  readonly resumes: boolean
   readonly choose: (tried: ReadonlySet<ControlSession>) => ControlSession | undefined
   /** Sends the dial and returns its ticket. */
   readonly dial: (session: ControlSession, attempt: Attempt) => string
@@ -32,7 +35,7 @@ interface Asked {
 
 /** One user's half on its way to an agent's: drives `openingStep`. */
 export class Opening {
-  #state = opening
+  #state: OpeningState
   readonly #around: OpeningSurroundings
   readonly #asked: Asked[] = []
   #chosen: ControlSession | undefined
@@ -40,6 +43,7 @@ export class Opening {
 
   constructor(around: OpeningSurroundings) {
     this.#around = around
+    this.#state = opening(around.resumes)
   }
 
   /** Asks the first session; the end may come before this returns. */
@@ -53,6 +57,10 @@ export class Opening {
     const waiting = this.#state.phase === "waiting"
     this.#apply({ type: "arrived", attempt })
     return waiting && this.#state.phase === "ended"
+  }
+
+  agentCame() {
+    this.#apply({ type: "agentCame" })
   }
 
   dialFailed(attempt: Attempt, reason: DialFailure) {

@@ -87,6 +87,7 @@ export class Streams {
     let paired = false
     const opening = new Opening({
       time,
+      resumes: request.instance !== undefined,
       choose: (tried) => directory.choose(cluster, tried),
       dial: (session, attempt) =>
         this.#dial(request, session, {
@@ -132,6 +133,11 @@ export class Streams {
     if (found === undefined) return refuse(upgrade.socket, refusalOf(new TicketRefused()))
     this.#options.onTicketUsed(upgrade.socket)
     found.arrive({ upgrade, protocol })
+  }
+
+  /** An agent of the cluster can be asked now. */
+  agentCame(cluster: string) {
+    for (const { request, opening } of [...this.#waiting]) if (request.cluster === cluster) opening.agentCame()
   }
 
   dialFailed(session: ControlSession, ticket: string, reason: DialFailure) {

@@ -1,9 +1,10 @@
 import { describe, expect, test } from "bun:test"
 import fc from "fast-check"
-import { type OpeningAction, type OpeningEvent, opening, openingStep } from "./openingStep.ts"
+import { type OpeningAction, type OpeningEvent, type OpeningState, opening, openingStep } from "./openingStep.ts"
 
-const run = (...events: readonly OpeningEvent[]) => {
-  let state = opening
+const run = (...events: readonly OpeningEvent[]) => runFrom(opening(false), events)
+const runFrom = (from: OpeningState, events: readonly OpeningEvent[]) => {
+  let state = from
   const actions: OpeningAction[] = []
   for (const event of events) {
     const [next, more] = openingStep(state, event)
@@ -47,10 +48,23 @@ describe("an opening", () => {
     expect(actions.some(({ type }) => type === "refuse")).toBe(false)
   })
 
+  test("of a new stream is refused at once when there is no agent, of a resumed one asks the first that comes, once", () => {
+    expect(run(none).actions).toContainEqual({ type: "refuse", failure: { type: "noAgent" } })
+    const came: OpeningEvent = { type: "agentCame" }
+    expect(runFrom(opening(true), [none]).actions).toEqual([])
+    const { actions } = runFrom(opening(true), [none, came, chosen, came])
+    expect(actions).toEqual([{ type: "choose" }, { type: "dial", attempt: 0 }])
+    expect(runFrom(opening(true), [none, { type: "expired" }]).actions).toContainEqual({
+      type: "refuse",
+      failure: { type: "noAgent" },
+    })
+  })
+
   test("ends exactly once, with exactly one answer unless the user left, whatever happens in whatever order", () => {
     const attempt = fc.integer({ min: 0, max: 3 })
     const event: fc.Arbitrary<OpeningEvent> = fc.oneof(
       fc.record({ type: fc.constant("chosen" as const), available: fc.boolean() }),
+      fc.constant({ type: "agentCame" as const }),
       fc.record({
         type: fc.constant("dialFailed" as const),
         attempt,
@@ -63,8 +77,8 @@ describe("an opening", () => {
       fc.constant({ type: "ended" as const, failure: { type: "revoked" as const } }),
     )
     fc.assert(
-      fc.property(fc.array(event, { maxLength: 30 }), (events) => {
-        const { actions } = run(...events, { type: "expired" })
+      fc.property(fc.boolean(), fc.array(event, { maxLength: 30 }), (resumes, events) => {
+        const { actions } = runFrom(opening(resumes), [...events, { type: "expired" }])
         const answers = actions.filter(({ type }) => type === "pair" || type === "refuse")
         expect(actions.filter(({ type }) => type === "forget")).toHaveLength(1)
         expect(actions.at(-1)).toEqual({ type: "forget" })

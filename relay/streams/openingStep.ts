@@ -21,12 +21,16 @@ export type OpeningState =
       readonly attempts: number
       /** The last thing that an agent said; what the user is told when nothing is left to try. */
       readonly heard: DialFailure | undefined
+      /** The stream was there a moment ago, and with it an agent: when there is none now, one is waited for. */
+      readonly resumes: boolean
     }
   | { readonly phase: "ended" }
 
 export type OpeningEvent =
   /** A session was chosen; `undefined` when there is none left. */
   | { readonly type: "chosen"; readonly available: boolean }
+  /** A session of the cluster has been opened. */
+  | { readonly type: "agentCame" }
   | { readonly type: "dialFailed"; readonly attempt: Attempt; readonly reason: DialFailure }
   /** The control session was lost, which answers nothing: the agent may still be on its way with the ticket. */
   | { readonly type: "unanswered"; readonly attempt: Attempt }
@@ -46,7 +50,16 @@ export type OpeningAction =
 
 type Next = readonly [OpeningState, readonly OpeningAction[]]
 
-export const opening: OpeningState = { phase: "waiting", outstanding: [], attempts: 0, heard: undefined }
+export const opening = (resumes: boolean): OpeningState => ({
+  phase: "waiting",
+  outstanding: [],
+  attempts: 0,
+  heard: undefined,
+  resumes,
+})
+
+/** Nobody has been asked yet. */
+const waitsForAgent = (state: OpeningState) => state.phase === "waiting" && state.resumes && state.attempts === 0
 
 /** Another agent cannot do better about these: the stream lives in one auth proxy, or the auth proxies said no. */
 const isFinal = (reason: DialFailure) => reason === "instance" || reason === "auth-proxy-refused"
@@ -64,9 +77,11 @@ export const openingStep = (state: OpeningState, event: OpeningEvent): Next => {
           [{ type: "dial", attempt }],
         ]
       }
-      if (state.outstanding.length > 0) return [state, []]
+      if (state.outstanding.length > 0 || waitsForAgent(state)) return [state, []]
       return fail(state.heard === undefined ? { type: "noAgent" } : { type: "dialFailed", reason: state.heard })
     }
+    case "agentCame":
+      return waitsForAgent(state) ? [state, [{ type: "choose" }]] : [state, []]
     case "dialFailed": {
       if (!state.outstanding.includes(event.attempt)) return [state, []]
       if (isFinal(event.reason)) return fail({ type: "dialFailed", reason: event.reason })
@@ -87,6 +102,7 @@ export const openingStep = (state: OpeningState, event: OpeningEvent): Next => {
     case "userLeft":
       return end()
     case "expired":
+      if (state.attempts === 0) return fail({ type: "noAgent" })
       return fail(state.heard === undefined ? { type: "unanswered" } : { type: "dialFailed", reason: state.heard })
     case "ended":
       return fail(event.failure)

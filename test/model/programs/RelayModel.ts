@@ -121,6 +121,7 @@ export class RelayModel {
           if (older !== undefined)
             this.#session(older, { type: "end", code: closeCode.superseded, reason: "superseded" })
           if (this.#draining) this.#session(session, { type: "end", code: closeCode.moved, reason: "relay-draining" })
+          for (const apply of [...this.#openings]) apply({ type: "agentCame" })
           break
         }
         case "dialFailed":
@@ -140,7 +141,7 @@ export class RelayModel {
     if (this.#draining) return refuse(user, 503, "draining")
     const asked: Asked[] = []
     const halves: (End<Wire> | undefined)[] = []
-    let state: OpeningState = opening
+    let state: OpeningState = opening(instance !== undefined)
     let chosen: Session | undefined
     const apply = (event: OpeningEvent) => {
       const [next, actions] = openingStep(state, event)
