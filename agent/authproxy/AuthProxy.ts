@@ -3,7 +3,7 @@ import { Effect, type Scope } from "effect"
 import type { ConfigurationInvalid } from "../../platform/configuration.ts"
 import type { ListenFailed } from "../../platform/HealthServer.ts"
 import type { Log } from "../../platform/logs.ts"
-import { type MemoryUse, memoryUse } from "../../platform/memory/memoryUse.ts"
+import type { MemoryUse } from "../../platform/memory/memoryUse.ts"
 import { beforeScrape } from "../../platform/metrics.ts"
 import type { KeyPairFiles, KeyPairInvalid } from "../../platform/tlsListener.ts"
 import { reason } from "../../protocol/core/reasons.ts"
@@ -15,7 +15,7 @@ import type { SettingsRefused } from "./configuration/settings.ts"
 import { EndToEnd, type EndToEndLimits } from "./connections/EndToEnd.ts"
 import { ServingCertificate } from "./connections/ServingCertificate.ts"
 import { Exchanges } from "./exchange/Exchanges.ts"
-import { MemoryRelief } from "./exchange/MemoryRelief.ts"
+import { watchMemory } from "./exchange/watchMemory.ts"
 import * as metrics from "./metrics.ts"
 import { accountRefused, inDate, whoAmI } from "./upstream/accountRefused.ts"
 import { askApiServer } from "./upstream/askApiServer.ts"
@@ -57,8 +57,6 @@ export interface AuthProxy {
 const goodbyeMillis = 1_000
 /** How often the end of draining is looked for: nobody waits for it but the kubelet. */
 const drainLookMillis = 100
-/** How often memory is looked at. In ten of these, one process can read less than a fifth of what a pod of ours may hold. */
-const memoryLookMillis = 100
 
 /** Everything of the auth proxy but its health port. Ends with its scope: no socket, timer or watcher is left. */
 export const startAuthProxy = (
@@ -88,19 +86,7 @@ export const startAuthProxy = (
       }),
       (held) => Effect.sync(() => held.close()),
     )
-    const relief = new MemoryRelief({
-      memoryUse: options.memoryUse ?? memoryUse,
-      collect: () => Bun.gc(true),
-      onShort: (use) =>
-        log.warn(
-          "memory is short: if giving back garbage does not help, the newest of the answers that wait for their clients are ended, of the caller who has most of them",
-          { ...use },
-        ),
-    })
-    yield* Effect.acquireRelease(
-      Effect.sync(() => setInterval(() => relief.look(), memoryLookMillis)),
-      (timer) => Effect.sync(() => clearInterval(timer)),
-    )
+    const relief = yield* watchMemory(log, options.memoryUse)
     const exchanges = new Exchanges(() => policy.current().policy, relief, log)
     const connections = yield* Effect.acquireRelease(
       Effect.sync(() => new EndToEnd(certificate, exchanges, options.limits)),

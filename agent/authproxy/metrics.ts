@@ -21,6 +21,11 @@ export const responseBytes = counter(
 )
 export const sessions = gauge("clusterconnect_auth_proxy_upgraded_sessions", "Upgraded connections open now.")
 export const inFlight = gauge("clusterconnect_auth_proxy_requests_in_flight", "Requests under way, upgrades included.")
+export const memory = gauge(
+  "clusterconnect_auth_proxy_memory_bytes",
+  "Memory of the control group that the kernel cannot take back, and its limit; neither where there is no limit.",
+  ["of"],
+)
 export const streams = gauge("clusterconnect_auth_proxy_streams", "Streams that have not ended, by state.", ["state"])
 export const streamEnds = counter("clusterconnect_auth_proxy_stream_ends_total", "Streams that ended, by reason.", [
   "reason",

@@ -1,10 +1,12 @@
 import { expect, test } from "bun:test"
 import { join } from "node:path"
 import { operatorName } from "../../../deploy/manifests/names.ts"
+import { authProxyHealthPort } from "../../../operator/children/childNames.ts"
 import { end, lines } from "../../e2e/sides.ts"
 import { eventually } from "../../world/eventually.ts"
 import type { User } from "../../world/User.ts"
 import type { OperatorWorld } from "../OperatorWorld.ts"
+import { podMetric } from "../podMetric.ts"
 
 /** From `kubectl apply` to a cluster that can be reached, images there and two cores busy with other things; seconds when they are not. */
 const readyLimitSeconds = 180
@@ -57,6 +59,15 @@ export const path = (world: () => OperatorWorld, alice: () => User) => {
       )
       expect([metadata.name, tokens.length]).toEqual([metadata.name, metadata.name.startsWith("cc-edge-agent") ? 0 : 1])
     }
+  })
+
+  test("the auth proxies know the memory limit that the kernel holds them to, and what they use of it", async () => {
+    const memory = (of: string) =>
+      podMetric(world(), "auth-proxy", authProxyHealthPort, `clusterconnect_auth_proxy_memory_bytes{of="${of}"}`)
+    const limit = 768 * 2 ** 20
+    expect(await memory("limit")).toBe(2 * limit)
+    expect(await memory("used")).toBeGreaterThan(2 ** 20)
+    expect(await memory("used")).toBeLessThan(limit)
   })
 
   test("kubectl shows it as a user expects: get, describe with its events, explain", async () => {
