@@ -37,7 +37,7 @@ const noiseCount = 6
  * Garbage of the last downloads, up to twice of what is in use, hides what a stream leaves behind. The programs' collector is told of a small machine and
  * collects the earlier. What is held is held all the same.
  */
-process.env["BUN_JSC_forceRAMSize"] = String(256 * 2 ** 20)
+process.env.BUN_JSC_forceRAMSize = String(256 * 2 ** 20)
 
 const stack = new AsyncDisposableStack()
 const interrupted = () => void stack.disposeAsync().then(() => process.exit(130))
