@@ -66,8 +66,8 @@ export const clusterLink = async (options: LinkOptions): Promise<ClusterLink> =>
       expectedByCluster(await token.current(), trust.document.audiences, audience),
       (refusal) => refusal,
     )
-  const health = reachability(cluster, log, report)
   const streams = new OpenStreams()
+  const health = reachability(cluster, log, report, streams.closing)
   const pool = new ConnectionPool(cluster, () => health.watch(connection(options, trust, streams)))
   const close = () => {
     pool.close()
@@ -118,7 +118,7 @@ interface Broken {
 }
 
 /** Tells log and events once when the cluster cannot be reached, and once when it can again. */
-const reachability = (cluster: string, log: Log, report: Report) => {
+const reachability = (cluster: string, log: Log, report: Report, closing: AbortSignal) => {
   let down: Broken | undefined
   const watch = async <A>(opening: Promise<A>): Promise<A> => {
     try {
@@ -130,6 +130,8 @@ const reachability = (cluster: string, log: Log, report: Report) => {
       down = undefined
       return opened
     } catch (error) {
+      // Given up by ourselves: nothing is broken.
+      if (closing.aborted) throw error
       const failure = pathFailureOf(error)
       const { hop, cause, message } = failure
       if (cause !== down?.failure.cause) {

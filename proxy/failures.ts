@@ -38,6 +38,10 @@ export class PathBroken extends Data.TaggedError("PathBroken")<Situation> {
   }
 }
 
+/** The program ends, and with it what was wanted of it: nothing of the path is broken. */
+export const proxyClosing = (): PathBroken =>
+  new PathBroken({ hop: "proxy", cause: "Closing", detail: "the proxy is closing" })
+
 /** Something on this machine: a file, a port. */
 export class LocalFailure extends Data.TaggedError("LocalFailure")<{ readonly detail: string }> {
   override get message(): string {

@@ -143,6 +143,11 @@ export const startAuthProxy = (
         { name: "issuer-keys", ok: keys, ...(keys ? {} : { detail: "not every issuer's keys have been read yet" }) },
         { name: "serving-certificate", ok: true },
         { name: "not-draining", ok: !draining },
+        {
+          name: "memory",
+          ok: !relief.staysFull,
+          ...(relief.staysFull ? { detail: "three quarters of the limit are used up" } : {}),
+        },
       ]),
       status: Effect.gen(function* () {
         const { hash, settings, apiServerState } = policy.current()

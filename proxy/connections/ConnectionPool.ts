@@ -1,4 +1,4 @@
-import { NotAuthenticated, PathBroken, type PathFailure, RefusedByPolicy } from "../failures.ts"
+import { NotAuthenticated, PathBroken, type PathFailure, proxyClosing, RefusedByPolicy } from "../failures.ts"
 import { Opener } from "./Opener.ts"
 import { type PoolClock, systemClock } from "./PoolClock.ts"
 import {
@@ -131,7 +131,7 @@ export class ConnectionPool<C extends PooledConnection> {
     this.#closed = true
     this.#opener.stop()
     this.#cancelTick?.()
-    const failure = new PathBroken({ hop: "proxy", cause: "Closing", detail: "the proxy is closing" })
+    const failure = proxyClosing()
     for (const waiter of [...this.#waiters]) waiter.fail(failure)
     for (const connection of [...this.#idle, ...this.#busy]) this.#drop(connection, "proxy-closing")
     this.#idle = []

@@ -23,4 +23,6 @@ test("a link that is closed while a connection is being opened leaves no stream 
   await near.link.close()
   expect(far.streams.streams).toBe(0)
   await asked
+  expect(near.logged.filter((line) => line.includes('"level":"warn"'))).toEqual([])
+  expect(near.link.path()).toEqual({ state: "idle" })
 })

@@ -1,4 +1,5 @@
 import { setTimeout as after } from "node:timers/promises"
+import { proxyClosing } from "../failures.ts"
 
 /** An auth proxy that never hears of an end holds the stream for 330 s; a path that is down now must not hold up a user's Ctrl+C for longer. */
 const tellMillis = 2_000
@@ -22,7 +23,7 @@ export class OpenStreams {
 
   /** Gives up what is being opened. Resolves when the auth proxy knows of every end, at the latest after 2 s. To be called when all that are open have been told to end. */
   async close(): Promise<void> {
-    this.#closing.abort(new Error("the proxy is closing"))
+    this.#closing.abort(proxyClosing())
     const enough = new AbortController()
     const patience = after(tellMillis, undefined, { signal: enough.signal }).catch(() => {})
     await Promise.race([Promise.all(this.#unsettled), patience]).finally(() => enough.abort())

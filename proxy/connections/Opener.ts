@@ -15,6 +15,7 @@ export class Opener<C> {
   readonly #clock: PoolClock
   readonly #listener: OpenerListener<C>
   #opening = 0
+  #stopped = false
   #failures = 0
   #lastFailure: PathFailure | undefined
   #cancelRest: (() => void) | undefined
@@ -61,11 +62,14 @@ export class Opener<C> {
     )
   }
 
+  /** Nothing is told any more but connections that open all the same. */
   stop(): void {
+    this.#stopped = true
     this.#cancelRest?.()
   }
 
   #failed(failure: PathFailure): void {
+    if (this.#stopped) return
     this.#failures += 1
     this.#lastFailure = failure
     this.#cancelRest ??= this.#clock.after(retryMillis(this.#failures), () => {

@@ -166,17 +166,26 @@ export class LocalEndpoint {
     const refusal = this.#refusal(req)
     if (refusal !== undefined) refuse(req, res, refusal)
     else {
-      res.once("close", () => this.#awaitNext(req.socket))
+      this.#busy(req.socket, res)
       welcome()
       void exchange(this.#context, req, res)
     }
   }
 
-  #awaitNext(socket: Duplex): void {
-    if (socket.destroyed) return
-    const timer = setTimeout(() => socket.destroy(), this.#limits.idleMillis)
-    timer.unref()
-    this.#patience.set(socket, timer)
+  readonly #requests = new WeakMap<object, number>()
+
+  /** When nothing is under way any more, the next request has its time. */
+  #busy(socket: Duplex, res: ServerResponse): void {
+    this.#requests.set(socket, (this.#requests.get(socket) ?? 0) + 1)
+    res.once("close", () => {
+      const left = (this.#requests.get(socket) ?? 1) - 1
+      this.#requests.set(socket, left)
+      if (left > 0 || socket.destroyed || this.#upgraded.has(socket)) return
+      clearTimeout(this.#patience.get(socket))
+      const timer = setTimeout(() => socket.destroy(), this.#limits.idleMillis)
+      timer.unref()
+      this.#patience.set(socket, timer)
+    })
   }
 
   #upgrade(req: IncomingMessage, socket: Duplex, ahead: Buffer): void {

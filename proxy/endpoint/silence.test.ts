@@ -57,6 +57,34 @@ test("a connection is closed when no request has come on it for the idle time, b
   await waiting.ended
 })
 
+test.each([
+  ["comes after another one", "/api"],
+  ["comes together with another one", "/api and at once"],
+])("a request that %s on its connection is not cut by the idle time", async (_, first) => {
+  await near.stop()
+  near = await NearEnd.start(far, { limits: { idleMillis: 100 } })
+  const held = Promise.withResolvers<http.ServerResponse>()
+  far.handle = (request, response) => (request.url === "/held" ? held.resolve(response) : response.end("done"))
+  const head = (path: string) =>
+    `GET ${path} HTTP/1.1\r\nHost: 127.0.0.1:${near.endpoint.port}\r\nAuthorization: Bearer ${credential}\r\n\r\n`
+  const socket = near.dial().resume()
+  const ended = once(socket, "end").then(() => socket.end())
+  if (first === "/api") {
+    socket.write(head("/api"))
+    await once(socket, "data")
+    socket.write(head("/held"))
+  } else socket.write(head("/api") + head("/held"))
+  const response = await held.promise
+  // Another connection, which is idle, has been closed meanwhile.
+  const other = near.dial().resume()
+  other.write(head("/api"))
+  await once(other, "end")
+  other.end()
+  expect(socket.readableEnded).toBe(false)
+  response.end("done")
+  await ended
+})
+
 test("only who has shown the credential uses the endpoint: neither silence nor a wrong credential keeps a background proxy", async () => {
   await near.stop()
   near = await NearEnd.start(far)

@@ -1,20 +1,19 @@
-import type { WebSocket } from "ws"
 import type { DialFailure } from "../../protocol/control.ts"
-import { closeCode } from "../../protocol/names.ts"
-import { carrierMaxPayload, type Splice, type SpliceEnd, splice } from "../../protocol/splice.ts"
+import { carrierMaxPayload } from "../../protocol/splice.ts"
 import type { Refusal } from "../../protocol/status.ts"
 import type { AuditLine } from "../audit/AuditLog.ts"
 import { refuseUpgrade } from "../http/answers.ts"
 import { type PendingUpgrade, WebSockets } from "../http/webSockets.ts"
-import { bytesCarried, carriersEnded, openingSeconds, refusals } from "../metrics.ts"
+import { openingSeconds, refusals } from "../metrics.ts"
 import { type RelayRefusal, refusalOf, TicketRefused } from "../refusals.ts"
 import type { ControlSession } from "../sessions/ControlSession.ts"
 import type { Directory } from "../sessions/Directory.ts"
 import type { Time } from "../time/Time.ts"
+import { Carriers } from "./Carriers.ts"
 import { Opening } from "./Opening.ts"
 import { openingRefusal } from "./openingRefusal.ts"
 import { StreamCounts } from "./StreamCounts.ts"
-import { outcomeOf, type StreamRequest, streamLine, type Verdict } from "./StreamRequest.ts"
+import { type StreamRequest, streamLine, type Verdict } from "./StreamRequest.ts"
 import { Tickets } from "./Tickets.ts"
 
 export interface StreamsOptions {
@@ -45,13 +44,9 @@ interface Waiting {
   readonly opening: Opening
 }
 
-interface Carrier {
-  readonly request: StreamRequest
-  readonly session: ControlSession
-  readonly splice: Splice
-}
-
-const movedAway: Verdict = { code: closeCode.moved, reason: "relay-draining" }
+/** Resumes that wait for an agent are let go in groups: an agent takes 500 dials a second, 256 at once. */
+const resumesAtOnce = 100
+const resumesPauseMillis = 250
 
 /** All openings and carriers of this relay. */
 export class Streams {
@@ -60,19 +55,17 @@ export class Streams {
   readonly #tickets: Tickets<Ticketed>
   readonly #sockets = new WebSockets(carrierMaxPayload)
   readonly #waiting = new Set<Waiting>()
-  readonly #carriers = new Set<Carrier>()
-  #draining = false
+  readonly #carriers: Carriers
 
   constructor(options: StreamsOptions) {
     this.#options = options
     this.#counts = new StreamCounts(options.limits)
     this.#tickets = new Tickets(options.time.monotonic)
+    this.#carriers = new Carriers(options)
   }
 
   statistics() {
-    let held = 0
-    for (const carrier of this.#carriers) held += carrier.splice.heldBytes
-    return { openings: this.#waiting.size, carriers: this.#carriers.size, tickets: this.#tickets.size, heldBytes: held }
+    return { openings: this.#waiting.size, tickets: this.#tickets.size, ...this.#carriers.statistics() }
   }
 
   /** Opens a carrier for an upgrade whose caller may have it; the answer to the upgrade is its business from here on. */
@@ -137,7 +130,12 @@ export class Streams {
 
   /** An agent of the cluster can be asked now. */
   agentCame(cluster: string) {
-    for (const { request, opening } of [...this.#waiting]) if (request.cluster === cluster) opening.agentCame()
+    const waiting = [...this.#waiting].filter(({ request }) => request.cluster === cluster)
+    for (const [index, { opening }] of waiting.entries()) {
+      const group = Math.floor(index / resumesAtOnce)
+      if (group === 0) opening.agentCame()
+      else this.#options.time.after(group * resumesPauseMillis, () => opening.agentCame())
+    }
   }
 
   dialFailed(session: ControlSession, ticket: string, reason: DialFailure) {
@@ -147,21 +145,17 @@ export class Streams {
   /** Ends every opening and carrier, of this cluster or of all, for which there is a verdict. */
   recheck(cluster: string | undefined) {
     const { verdict } = this.#options
-    const concerned = ({ request }: { readonly request: StreamRequest }) =>
-      cluster === undefined || request.cluster === cluster
-    for (const { request, opening } of [...this.#waiting].filter(concerned))
-      if (verdict(request, undefined) !== undefined) opening.fail({ type: "revoked" })
-    for (const carrier of [...this.#carriers].filter(concerned)) {
-      const end = verdict(carrier.request, carrier.session)
-      if (end !== undefined) carrier.splice.close(end.code, end.reason)
+    for (const { request, opening } of [...this.#waiting]) {
+      const isConcerned = cluster === undefined || request.cluster === cluster
+      if (isConcerned && verdict(request, undefined) !== undefined) opening.fail({ type: "revoked" })
     }
+    this.#carriers.recheck(cluster)
   }
 
   /** Moves everything away (4001). */
   drain() {
-    this.#draining = true
     for (const { opening } of [...this.#waiting]) opening.fail({ type: "draining" })
-    for (const carrier of [...this.#carriers]) carrier.splice.close(movedAway.code, movedAway.reason)
+    this.#carriers.drain()
   }
 
   #dial(request: StreamRequest, session: ControlSession, answers: Pick<Ticketed, "arrive" | "failed">): string {
@@ -201,43 +195,11 @@ export class Streams {
         begun = true
         user.socket.off("close", abandon)
         half.upgrade.socket.off("close", abandon)
-        this.#carry(request, session, userSocket, agentSocket, leave)
+        this.#carriers.carry({ request, session, user: userSocket, agent: agentSocket, leave })
       })
       if (user.socket.destroyed) abandon()
     })
     if (half.upgrade.socket.destroyed) abandon()
-  }
-
-  #carry(request: StreamRequest, session: ControlSession, user: WebSocket, agent: WebSocket, leave: () => void) {
-    const { time } = this.#options
-    const began = time.monotonic()
-    let ended = false
-    const onEnd = ({ code, reason, bytesAToB, bytesBToA }: SpliceEnd) => {
-      ended = true
-      session.streams -= 1
-      leave()
-      if (carrier !== undefined) this.#carriers.delete(carrier)
-      bytesCarried.add(bytesAToB, { direction: "to-cluster" })
-      bytesCarried.add(bytesBToA, { direction: "from-cluster" })
-      carriersEnded.add(1, { outcome: outcomeOf(code) })
-      this.#audit(request, {
-        outcome: outcomeOf(code),
-        reason,
-        code,
-        agent: session.agent.instance,
-        durationMillis: Math.round(time.monotonic() - began),
-        bytesToCluster: bytesAToB,
-        bytesFromCluster: bytesBToA,
-      })
-    }
-    let carrier: Carrier | undefined
-    const joined = splice(user, agent, { onEnd })
-    carrier = { request, session, splice: joined }
-    if (!ended) this.#carriers.add(carrier)
-    // Between the pairing and here it was neither an opening nor a carrier, so no revocation reached it.
-    const end = this.#draining ? movedAway : this.#options.verdict(request, session)
-    if (end !== undefined) joined.close(end.code, end.reason)
-    agent.resume()
   }
 
   #refuse(request: StreamRequest, refusal: RelayRefusal) {

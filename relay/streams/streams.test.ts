@@ -84,25 +84,6 @@ describe("opening a stream", () => {
     expect(await refusalOf(openUserHalf(relay))).toMatchObject({ code: 503, hop: "agent", cause: "NoAgent" })
   })
 
-  test("of a stream that is resumed waits for an agent that comes back, as after the relay's own restart", async () => {
-    const material = await relay.cluster("edge-1")
-    const user = openUserHalf(relay, { instance: "10.0.0.7:8443#nonce" })
-    while (relay.relay.streams.statistics().openings === 0) await new Promise((resolve) => setImmediate(resolve))
-    const agent = await TestAgent.open(relay.ws, material)
-    const half = await agent.pickUp(await agent.dial())
-    const toAgent = nextMessage(half)
-    ;(await user).send(Buffer.from("resumed"))
-    expect((await toAgent).toString()).toBe("resumed")
-  })
-
-  test("of a stream that is resumed is 503 NoAgent when no agent has come before the client's own limit of 7 s", async () => {
-    await relay.cluster("edge-1")
-    const user = refusalOf(openUserHalf(relay, { instance: "10.0.0.7:8443#nonce" }))
-    while (relay.relay.streams.statistics().openings === 0) await new Promise((resolve) => setImmediate(resolve))
-    relay.time.advance(6_999)
-    expect(await user).toMatchObject({ code: 503, hop: "agent", cause: "NoAgent" })
-  })
-
   test("an unknown cluster, a forbidden one and a revoked one get the same answer", async () => {
     await relay.cluster("edge-1")
     await relay.cluster("gone")

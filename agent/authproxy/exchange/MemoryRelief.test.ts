@@ -46,10 +46,10 @@ const scene = () => {
   }
 }
 
-test("nothing is ended while a fifth of the limit is free", () => {
+test("nothing is ended while two fifths of the limit are free", () => {
   const { used, answers, looks, cut, relief } = scene()
   answers("alice", 200)
-  used(800)
+  used(600)
   looks(20)
   expect(cut).toEqual([])
   expect(relief.isFull).toBe(false)
@@ -59,7 +59,7 @@ test("when memory is short, whoever has most that wait loses the newest, as many
   const { used, answers, looks, cut } = scene()
   answers("bob", 20)
   answers("alice", 30)
-  used(824)
+  used(624)
   looks(2)
   expect(cut).toEqual(["alice 28", "alice 29", "alice 30"])
 })
@@ -67,7 +67,7 @@ test("when memory is short, whoever has most that wait loses the newest, as many
 test("the next ones are ended only when the last ending has had its effect", () => {
   const { used, answers, looks, cut, collections } = scene()
   answers("alice", 30)
-  used(808)
+  used(608)
   looks(7)
   expect(cut).toEqual(["alice 30"])
   expect(collections()).toBe(2)
@@ -75,21 +75,21 @@ test("the next ones are ended only when the last ending has had its effect", () 
   expect(cut).toEqual(["alice 30", "alice 29"])
 })
 
-test("with less than a tenth free, they are ended at every look", () => {
+test("with less than a quarter free, they are ended at every look", () => {
   const { used, answers, looks, cut } = scene()
   answers("alice", 100)
-  used(910)
+  used(760)
   looks(3)
-  expect(cut).toHaveLength(2 * Math.ceil(110 / 8))
+  expect(cut).toHaveLength(2 * Math.ceil(160 / 8))
 })
 
 test("what was only garbage ends nothing", () => {
   const { used, answers, looks, cut, collections } = scene()
   answers("alice", 30)
-  used(850)
+  used(650)
   looks(1)
   expect(collections()).toBe(1)
-  used(700)
+  used(500)
   looks(1)
   expect(cut).toEqual([])
 })
@@ -108,37 +108,79 @@ test("an answer that has ended is not ended again", () => {
   const remove = relief.add({ caller: "alice", waiting: () => mib, cut: () => cut.push("ended before") })
   answers("alice", 4)
   remove()
-  used(900)
+  used(700)
   looks(2)
   expect(cut).toEqual([])
 })
 
 test("a shortage is told once, and another one when a minute has gone", () => {
   const { used, looks, shortages } = scene()
-  used(850)
+  used(650)
   looks(3)
   expect(shortages()).toBe(1)
-  used(700)
+  used(500)
   looks(1)
-  used(850)
+  used(650)
   looks(1)
   expect(shortages()).toBe(1)
-  used(700)
+  used(500)
   looks(600)
-  used(850)
+  used(650)
   looks(1)
   expect(shortages()).toBe(2)
 })
 
-test("with less than a tenth of the limit free, nothing more is admitted, until there is more", () => {
+test("with less than a quarter of the limit free, nothing more is admitted, until there is more", () => {
   const { used, looks, relief } = scene()
-  used(901)
+  used(751)
   looks(1)
   // The first look only gives back garbage.
   expect(relief.isFull).toBe(false)
   looks(1)
   expect(relief.isFull).toBe(true)
-  used(890)
+  used(740)
+  looks(1)
+  expect(relief.isFull).toBe(false)
+})
+
+test("a second shortage is treated as the first one was", () => {
+  const { used, answers, looks, cut } = scene()
+  answers("alice", 30)
+  for (const ended of [1, 2]) {
+    used(608)
+    looks(2)
+    expect(cut).toHaveLength(ended)
+    used(500)
+    looks(1)
+  }
+})
+
+test("where nothing can be ended, the collections become rare", () => {
+  const { used, looks, collections } = scene()
+  used(800)
+  looks(600)
+  expect(collections()).toBeLessThan(15)
+  expect(collections()).toBeGreaterThan(5)
+})
+
+test("memory that stays full for 5 s is known as such, until there is some again", () => {
+  const { used, looks, relief } = scene()
+  used(800)
+  looks(50)
+  expect(relief.staysFull).toBe(false)
+  looks(1)
+  expect(relief.staysFull).toBe(true)
+  used(650)
+  looks(1)
+  expect(relief.staysFull).toBe(false)
+})
+
+test("a limit that is gone, or cannot be read, refuses nothing", () => {
+  const { used, looks, relief } = scene()
+  used(800)
+  looks(2)
+  expect(relief.isFull).toBe(true)
+  used(undefined)
   looks(1)
   expect(relief.isFull).toBe(false)
 })

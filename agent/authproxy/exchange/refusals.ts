@@ -148,15 +148,15 @@ export class SessionCheckFailed extends refusal(
 ) {}
 
 // Ours, and the way to the API server.
+export class MemoryShort extends refusal(
+  "MemoryShort",
+  503,
+  "the auth proxy has too little memory left for another request, which was not sent; try again in a moment",
+) {}
 export class InternalFault extends refusal(
   "InternalFault",
   500,
   "the auth proxy failed; its log has the reason under the request's audit id",
-) {}
-export class MemoryShort extends refusal(
-  "MemoryShort",
-  503,
-  "the auth proxy has no memory left for another request, which was not sent; try again in a moment. Too many answers wait for clients that read them slowly",
 ) {}
 export class EmptyIdentity extends refusal(
   "EmptyIdentity",

@@ -5,7 +5,7 @@ import { beforeScrape } from "../../../platform/metrics.ts"
 import { memory } from "../metrics.ts"
 import { MemoryRelief } from "./MemoryRelief.ts"
 
-/** How often memory is looked at. In ten of these, one process can read less than a fifth of what a pod of ours may hold. */
+/** How often memory is looked at. End to end one process brings some 240 MiB/s: between two looks far less than what is left for that. */
 const lookMillis = 100
 
 /** A relief that looks at this process's own memory until the scope ends, and its numbers among the metrics. */

@@ -57,6 +57,11 @@ class Exchange {
       account.settle(complete ? undefined : "client-gone")
     })
     this.#sessionEnd = setTimeout(() => this.#expire("session-limit"), maxSessionMillis)
+    this.#endRelief = this.#passage.relief.add({
+      caller: account.subjectHash,
+      waiting: () => Math.max(this.#response.writableLength, this.#upstream?.writableLength ?? 0),
+      cut: () => this.#expire("memory-short"),
+    })
     this.#send(true)
     this.#pumpBody()
     this.#watchForSilence()
@@ -148,11 +153,6 @@ class Exchange {
     response.flushHeaders()
     answer.on("data", (chunk: Buffer) => account.sent(chunk.length))
     answer.pipe(response, { end: false })
-    this.#endRelief = this.#passage.relief.add({
-      caller: account.subjectHash,
-      waiting: () => response.writableLength,
-      cut: () => this.#expire("memory-short"),
-    })
     const cut = () => {
       if (!answer.complete) this.#cut("api-server-answer-cut")
     }

@@ -28,7 +28,7 @@ export const forwardUpgrade = (passage: Passage, upgrade: UpgradeProtocol, socke
   const sessionEnd = setTimeout(() => over("session-limit"), maxSessionMillis)
   const endRelief = relief.add({
     caller: account.subjectHash,
-    waiting: () => socket.writableLength,
+    waiting: () => Math.max(socket.writableLength, upstream.socket?.writableLength ?? 0),
     cut: () => over("memory-short"),
   })
   const over = (why?: string) => {

@@ -1,0 +1,93 @@
+import type { WebSocket } from "ws"
+import { closeCode } from "../../protocol/names.ts"
+import { type Splice, type SpliceEnd, splice } from "../../protocol/splice.ts"
+import { bytesCarried, carriersEnded } from "../metrics.ts"
+import type { ControlSession } from "../sessions/ControlSession.ts"
+import { outcomeOf, type StreamRequest, streamLine, type Verdict } from "./StreamRequest.ts"
+import type { StreamsOptions } from "./Streams.ts"
+
+interface Carrier {
+  readonly request: StreamRequest
+  readonly session: ControlSession
+  readonly splice: Splice
+}
+
+/** Both halves of a carrier, each open. */
+export interface Halves {
+  readonly request: StreamRequest
+  readonly session: ControlSession
+  readonly user: WebSocket
+  /** Paused. */
+  readonly agent: WebSocket
+  /** Takes the stream out of the caller's count. */
+  readonly leave: () => void
+}
+
+const movedAway: Verdict = { code: closeCode.moved, reason: "relay-draining" }
+
+/** The carriers of this relay, each two WebSockets joined. */
+export class Carriers {
+  readonly #options: Pick<StreamsOptions, "time" | "audit" | "verdict">
+  readonly #carriers = new Set<Carrier>()
+  #draining = false
+
+  constructor(options: Pick<StreamsOptions, "time" | "audit" | "verdict">) {
+    this.#options = options
+  }
+
+  statistics() {
+    let heldBytes = 0
+    for (const carrier of this.#carriers) heldBytes += carrier.splice.heldBytes
+    return { carriers: this.#carriers.size, heldBytes }
+  }
+
+  /** Joins the halves until one of them closes. */
+  carry({ request, session, user, agent, leave }: Halves): void {
+    const { time, audit, verdict } = this.#options
+    const began = time.monotonic()
+    let ended = false
+    const onEnd = ({ code, reason, bytesAToB, bytesBToA }: SpliceEnd) => {
+      ended = true
+      session.streams -= 1
+      leave()
+      if (carrier !== undefined) this.#carriers.delete(carrier)
+      bytesCarried.add(bytesAToB, { direction: "to-cluster" })
+      bytesCarried.add(bytesBToA, { direction: "from-cluster" })
+      carriersEnded.add(1, { outcome: outcomeOf(code) })
+      audit(
+        streamLine(request, time.wall(), {
+          outcome: outcomeOf(code),
+          reason,
+          code,
+          agent: session.agent.instance,
+          durationMillis: Math.round(time.monotonic() - began),
+          bytesToCluster: bytesAToB,
+          bytesFromCluster: bytesBToA,
+        }),
+      )
+    }
+    let carrier: Carrier | undefined
+    const joined = splice(user, agent, { onEnd })
+    carrier = { request, session, splice: joined }
+    if (!ended) this.#carriers.add(carrier)
+    // Between the pairing and here it was neither an opening nor a carrier, so no revocation reached it.
+    const end = this.#draining ? movedAway : verdict(request, session)
+    if (end !== undefined) joined.close(end.code, end.reason)
+    agent.resume()
+  }
+
+  /** Ends every carrier, of this cluster or of all, for which there is a verdict. */
+  recheck(cluster: string | undefined): void {
+    for (const { request, session, splice: joined } of [...this.#carriers]) {
+      if (cluster !== undefined && request.cluster !== cluster) continue
+      const end = this.#options.verdict(request, session)
+      if (end !== undefined) joined.close(end.code, end.reason)
+    }
+  }
+
+  /** Moves everything away (4001), and what is joined from now on. */
+  drain(): void {
+    this.#draining = true
+    for (const { splice: joined } of [...this.#carriers]) joined.close(movedAway.code, movedAway.reason)
+  }
+}
