@@ -25,6 +25,16 @@ export const memoryGroup = (limitBytes: number): MemoryGroup => {
   }
 }
 
+/** Why there can be none here; undefined when there can. */
+export const whyNoMemoryGroup = (): string | undefined => {
+  try {
+    memoryGroup(2 ** 30).remove()
+    return undefined
+  } catch (error) {
+    return `no control group can be made here: ${String(error)}`
+  }
+}
+
 /** One that a killed run has left; another run's, which is in use, stays. */
 const removeEmpty = (folder: string) => {
   try {
