@@ -5,7 +5,7 @@ import tls from "node:tls"
 import type { CertificateAndKey } from "../../protocol/certificates.ts"
 import type { Refusal } from "../../protocol/status.ts"
 import { admission, type EndpointIdentity } from "./admission.ts"
-import { refuse, refuseUpgrade } from "./answers.ts"
+import { refuse, refuseMalformed, refuseUpgrade } from "./answers.ts"
 import { type EndpointContext, maxHeaderBytes } from "./EndpointContext.ts"
 import { exchange } from "./exchange.ts"
 import { upgrade } from "./upgrade.ts"
@@ -60,7 +60,7 @@ export class LocalEndpoint {
     this.#httpServer.on("checkContinue", (req, res: ServerResponse) => {
       this.#request(req, res, () => res.writeContinue())
     })
-    this.#httpServer.on("clientError", (_error, socket) => socket.destroy())
+    this.#httpServer.on("clientError", (error, socket) => this.#malformed(error, socket))
     this.#tlsServer = tls.createServer(
       {
         key: certificate.keyPem,
@@ -170,6 +170,20 @@ export class LocalEndpoint {
       welcome()
       void exchange(this.#context, req, res)
     }
+  }
+
+  #malformed({ code }: NodeJS.ErrnoException, socket: Duplex): void {
+    // The parser calls the head of a connection that was cut malformed; and an answer under way must not get a second head in its middle.
+    if (!socket.writable || (this.#requests.get(socket) ?? 0) > 0) return void socket.destroy()
+    const isTooLarge = code === "HPE_HEADER_OVERFLOW"
+    refuseMalformed(socket, {
+      code: 400,
+      hop: "proxy",
+      cause: isTooLarge ? "HeadTooLarge" : "MalformedRequest",
+      message: isTooLarge
+        ? `the request's head is larger than the ${maxHeaderBytes / 1024} KiB that are taken`
+        : "the request is not well-formed HTTP/1.1",
+    })
   }
 
   readonly #requests = new WeakMap<object, number>()

@@ -53,6 +53,15 @@ export const answerUpgrade = (req: IncomingMessage, socket: Duplex): ServerRespo
   return res
 }
 
+/** Answers what cannot be read as a request with a Status, and closes: where the next request would begin is not known. */
+export const refuseMalformed = (socket: Duplex, refusal: Refusal): void => {
+  const { headers, body } = refusalResponse(refusal)
+  const lines = Object.entries({ ...headers, connection: "close" }).map(([name, value]) => `${name}: ${value}\r\n`)
+  const { code } = refusal
+  socket.write(`HTTP/1.1 ${code} ${http.STATUS_CODES[code]}\r\n${lines.join("")}\r\n${body}`)
+  linger(socket)
+}
+
 /** Refuses an upgrade with a Status. */
 export const refuseUpgrade = (req: IncomingMessage, socket: Duplex, refusal: Refusal): void => {
   const { headers, body } = refusalResponse(refusal)
