@@ -35,6 +35,7 @@ test("readiness needs every issuer's keys once, and a later failure of the issue
     ["issuer-keys", true],
     ["serving-certificate", true],
     ["not-draining", true],
+    ["memory", true],
   ])
 })
 
