@@ -129,7 +129,7 @@ export const startAuthProxy = (
           metrics.streams.set(attached, { state: "attached" })
           metrics.streams.set(suspended, { state: "suspended" })
           metrics.connections.set(policy.current().api.connections)
-          metrics.ready.set(draining ? 0 : 1)
+          metrics.ready.set(draining || relief.staysFull ? 0 : 1)
         }),
       ),
       (stop) => Effect.sync(stop),

@@ -174,7 +174,9 @@ export class LocalEndpoint {
 
   #malformed({ code }: NodeJS.ErrnoException, socket: Duplex): void {
     // The parser calls the head of a connection that was cut malformed; and an answer under way must not get a second head in its middle.
+    if (this.#malformedOnes.has(socket)) return
     if (!socket.writable || (this.#requests.get(socket) ?? 0) > 0) return void socket.destroy()
+    this.#malformedOnes.add(socket)
     const isTooLarge = code === "HPE_HEADER_OVERFLOW"
     refuseMalformed(socket, {
       code: 400,
@@ -185,6 +187,9 @@ export class LocalEndpoint {
         : "the request is not well-formed HTTP/1.1",
     })
   }
+
+  /** Every further piece of theirs is reported once more. */
+  readonly #malformedOnes = new WeakSet<object>()
 
   readonly #requests = new WeakMap<object, number>()
 

@@ -68,10 +68,10 @@ test("the next ones are ended only when the last ending has had its effect", () 
   const { used, answers, looks, cut, collections } = scene()
   answers("alice", 30)
   used(608)
-  looks(7)
+  looks(11)
   expect(cut).toEqual(["alice 30"])
   expect(collections()).toBe(2)
-  looks(1)
+  looks(2)
   expect(cut).toEqual(["alice 30", "alice 29"])
 })
 
@@ -148,19 +148,47 @@ test("a second shortage is treated as the first one was", () => {
   answers("alice", 30)
   for (const ended of [1, 2]) {
     used(608)
-    looks(2)
+    looks(12)
     expect(cut).toHaveLength(ended)
     used(500)
     looks(1)
   }
 })
 
-test("where nothing can be ended, the collections become rare", () => {
-  const { used, looks, collections } = scene()
-  used(800)
+test("where nothing can be ended, the collections become rare, and what can be ended later is ended soon", () => {
+  const { used, looks, collections, answers, cut } = scene()
+  used(700)
   looks(600)
   expect(collections()).toBeLessThan(15)
   expect(collections()).toBeGreaterThan(5)
+  answers("alice", 30)
+  looks(11)
+  expect(cut).toHaveLength(Math.ceil(100 / 8))
+})
+
+test("garbage does not make it full, however long ago the last collection was", () => {
+  const { used, looks, relief, collections } = scene()
+  used(620)
+  looks(300)
+  const before = collections()
+  used(760)
+  looks(1)
+  for (let look = 0; look < 10 && collections() === before; look += 1) looks(1)
+  expect(relief.isFull).toBe(false)
+  expect(collections()).toBe(before + 1)
+  used(620)
+  looks(1)
+  expect(relief.isFull).toBe(false)
+})
+
+test("around the limit it does not collect more often than once a second", () => {
+  const { used, looks, collections } = scene()
+  for (let second = 0; second < 10; second += 1)
+    for (const megabytes of [610, 590, 610, 590, 610, 590, 610, 590, 610, 590]) {
+      used(megabytes)
+      looks(1)
+    }
+  expect(collections()).toBeLessThanOrEqual(10)
 })
 
 test("memory that stays full for 5 s is known as such, until there is some again", () => {

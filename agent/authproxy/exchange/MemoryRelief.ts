@@ -10,10 +10,11 @@ const answerBytes = 8 * 2 ** 20
 const sparedOfCaller = 4
 /** What waits for its taker holds at least this, a slow reader's answer or a download that is merely slower than the API server. */
 const waitingBytes = 64 * 1024
-/** Looks after an ending until the next, unless memory is full and there is something to end: what was held is given back by then. */
+/** Looks after an ending until the next, unless memory is full: what was held is given back by then. */
 const settlingLooks = 5
-/** When nothing could be ended, the next collection comes later and later: it stops everybody for tens of milliseconds. */
-const longestSettlingLooks = 100
+/** Looks between two collections, which stop everybody for tens of milliseconds; more and more of them where nothing can be ended. */
+const collectionLooks = 10
+const mostCollectionLooks = 100
 /** Full for this many looks: another auth proxy is better for new streams. */
 const lastingLooks = 50
 /** Looks between two tellings. */
@@ -49,6 +50,7 @@ export class MemoryRelief {
   #settling = 0
   #inVain = 0
   #quiet = 0
+  #sinceCollection = Number.POSITIVE_INFINITY
   #isShort = false
   #fullLooks = 0
 
@@ -76,18 +78,10 @@ export class MemoryRelief {
   look(): void {
     const use = this.#options.memoryUse()
     this.#quiet = Math.max(0, this.#quiet - 1)
+    this.#sinceCollection += 1
     const excess = use === undefined ? 0 : use.usedBytes - reliefShare * use.limitBytes
     if (use === undefined || excess <= 0) this.#rest()
-    else if (!this.#isShort) this.#begin(use)
-    else this.#goOn(use, excess)
-  }
-
-  #goOn(use: MemoryUse, excess: number): void {
-    // What is there after a collection is no garbage.
-    this.#fullLooks = use.usedBytes > fullShare * use.limitBytes ? this.#fullLooks + 1 : 0
-    const isUrgent = this.isFull && this.#inVain === 0
-    if (this.#settling > 0 && !isUrgent) this.#settling -= 1
-    else this.#relieve(Math.ceil(excess / answerBytes))
+    else this.#act(use, excess)
   }
 
   #rest(): void {
@@ -97,24 +91,46 @@ export class MemoryRelief {
     this.#inVain = 0
   }
 
-  #begin(use: MemoryUse): void {
-    this.#isShort = true
-    if (this.#quiet === 0) {
-      this.#options.onShort(use)
-      this.#quiet = quietLooks
+  #act(use: MemoryUse, excess: number): void {
+    if (!this.#isShort) this.#tell(use)
+    const full = use.usedBytes > fullShare * use.limitBytes
+    // Only what is there right after a collection is known to be no garbage.
+    const isFresh = this.#sinceCollection === 1
+    if (!full) this.#fullLooks = 0
+    else if (isFresh || this.#fullLooks > 0) this.#fullLooks += 1
+    if (this.#settling > 0 && !full) {
+      this.#settling -= 1
+      return
     }
-    // It may be garbage only: the next look knows.
-    this.#options.collect()
+    const slowest = this.#slowest().slice(sparedOfCaller)
+    if (isFresh && slowest.length > 0) {
+      // The last ones began last.
+      for (const { cut } of slowest.slice(-Math.ceil(excess / answerBytes))) cut()
+      this.#settling = settlingLooks
+      this.#inVain = 0
+      this.#collect()
+    } else if (this.#sinceCollection >= this.#pause(full, slowest.length > 0)) {
+      if (slowest.length === 0) this.#inVain += 1
+      this.#collect()
+    }
   }
 
-  #relieve(wanted: number): void {
-    const slowest = this.#slowest()
-    // The last ones began last.
-    const ended = slowest.slice(Math.max(sparedOfCaller, slowest.length - wanted))
-    for (const { cut } of ended) cut()
+  /** Looks from one collection to the next. */
+  #pause(full: boolean, canEnd: boolean): number {
+    if (canEnd) return full ? 1 : collectionLooks
+    return Math.min(collectionLooks * 2 ** this.#inVain, full ? collectionLooks : mostCollectionLooks)
+  }
+
+  #collect(): void {
     this.#options.collect()
-    this.#inVain = ended.length > 0 ? 0 : this.#inVain + 1
-    this.#settling = Math.min(settlingLooks * 2 ** this.#inVain, longestSettlingLooks)
+    this.#sinceCollection = 0
+  }
+
+  #tell(use: MemoryUse): void {
+    this.#isShort = true
+    if (this.#quiet > 0) return
+    this.#options.onShort(use)
+    this.#quiet = quietLooks
   }
 
   /** All that wait, of the caller who has most of them, in the order in which they began. */
