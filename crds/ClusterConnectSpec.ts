@@ -124,11 +124,11 @@ export const ClusterConnectSpec = Schema.Struct({
     }),
     {},
   ),
-  // 128 MiB of windows beside the program itself, see docs/streams.md.
+  // 128 MiB of windows beside the program itself (docs/streams.md), and 100 slow readers below the 60 % at which some would be ended (docs/decisions/0081).
   authProxy: defaulting(
     Workload("Pods of the auth proxy, which authenticates callers and impersonates them.", {
       requests: { cpu: "100m", memory: "192Mi" },
-      limits: { memory: "768Mi" },
+      limits: { memory: "1536Mi" },
     }),
     {},
   ),

@@ -75,7 +75,7 @@ describe("the definition", () => {
     })
     expect(spec.authProxy).toEqual({
       replicas: 2,
-      resources: { requests: { cpu: "100m", memory: "192Mi" }, limits: { memory: "768Mi" } },
+      resources: { requests: { cpu: "100m", memory: "192Mi" }, limits: { memory: "1536Mi" } },
     })
     expect(spec.networkPolicy).toBe("Enabled")
     expect(spec.credentialRotation).toEqual({ agentKeyDays: 30, servingCertificateDays: 30 })

@@ -64,7 +64,7 @@ export const path = (world: () => OperatorWorld, alice: () => User) => {
   test("the auth proxies know the memory limit that the kernel holds them to, and what they use of it", async () => {
     const memory = (of: string) =>
       podMetric(world(), "auth-proxy", authProxyHealthPort, `clusterconnect_auth_proxy_memory_bytes{of="${of}"}`)
-    const limit = 768 * 2 ** 20
+    const limit = 1536 * 2 ** 20
     expect(await memory("limit")).toBe(2 * limit)
     expect(await memory("used")).toBeGreaterThan(2 ** 20)
     expect(await memory("used")).toBeLessThan(limit)
