@@ -31,6 +31,18 @@ export class PortTaken extends Error {
   override readonly name = "PortTaken"
 }
 
+interface Connection {
+  /** Ends it when it says nothing: the server's own timers for heads and for idleness do not run for connections that are handed over. */
+  patience: NodeJS.Timeout
+  /** Under way. */
+  requests: number
+  /** Its client has shown the credential. */
+  inUse: boolean
+  upgraded: boolean
+  /** Its refusal is under way; every further piece of it is reported once more. */
+  malformed: boolean
+}
+
 /** The server that kubectl talks to: TLS on loopback, one cluster, one session credential. */
 export class LocalEndpoint {
   readonly #context: EndpointContext
@@ -38,8 +50,7 @@ export class LocalEndpoint {
   readonly #limits: EndpointLimits
   readonly #tlsServer: tls.Server
   readonly #httpServer: http.Server
-  readonly #sockets = new Set<Duplex>()
-  readonly #inUse = new Set<Duplex>()
+  readonly #connections = new Map<Duplex, Connection>()
   #port = 0
 
   constructor(
@@ -103,7 +114,7 @@ export class LocalEndpoint {
   /** Ends every connection, upgraded ones too. */
   async close(): Promise<void> {
     const closed = new Promise<void>((resolve) => this.#tlsServer.close(() => resolve()))
-    for (const socket of this.#sockets) socket.destroy()
+    for (const socket of this.#connections.keys()) socket.destroy()
     this.#httpServer.removeAllListeners()
     // A connection that has not finished its handshake must not hold up the end.
     const patience = Promise.withResolvers<void>()
@@ -114,69 +125,80 @@ export class LocalEndpoint {
 
   /** Connections, those in their handshake included. */
   get connections(): number {
-    return this.#sockets.size
+    return this.#connections.size
   }
 
   /** Connections whose client has shown the credential: somebody uses this endpoint. Anybody on this machine can open others. */
   get connectionsInUse(): number {
-    return this.#inUse.size
+    return [...this.#connections.values()].filter(({ inUse }) => inUse).length
   }
 
   #admit(socket: Duplex): void {
     socket.on("error", () => socket.destroy())
-    if (this.#sockets.size >= this.#limits.maxSockets) return void socket.destroy()
-    this.#sockets.add(socket)
-    const timer = setTimeout(() => socket.destroy(), this.#limits.firstHeadMillis)
-    timer.unref()
-    this.#patience.set(socket, timer)
+    if (this.#connections.size >= this.#limits.maxSockets) return void socket.destroy()
+    const patience = patienceWith(socket, this.#limits.firstHeadMillis)
+    const connection: Connection = { patience, requests: 0, inUse: false, upgraded: false, malformed: false }
+    this.#connections.set(socket, connection)
     socket.once("close", () => {
-      this.#sockets.delete(socket)
-      this.#inUse.delete(socket)
-      clearTimeout(this.#patience.get(socket))
+      this.#connections.delete(socket)
+      clearTimeout(connection.patience)
     })
   }
 
   #accept(socket: tls.TLSSocket): void {
-    if (!this.#sockets.has(socket)) return void socket.destroy()
+    const connection = this.#connections.get(socket)
+    if (connection === undefined) return void socket.destroy()
     // Half-open is for upgraded connections; a client of plain HTTP that ends its side has left, and its watch with it.
     socket.on("end", () => {
-      if (!this.#upgraded.has(socket)) socket.destroy()
+      if (!connection.upgraded) socket.destroy()
     })
     this.#httpServer.emit("connection", socket)
   }
 
-  /** Ends a connection that says nothing. The server's own timers for heads and for idleness do not run for connections that are handed over. */
-  readonly #patience = new WeakMap<object, NodeJS.Timeout>()
-
-  readonly #upgraded = new WeakSet<object>()
-
   #refusal(req: IncomingMessage): Refusal | undefined {
     const { method = "", url = "", httpVersion, rawHeaders } = req
     const refusal = admission({ method, target: url, httpVersion, rawHeaders }, this.identity)
-    // Only the credential buys time.
-    if (refusal === undefined) {
-      clearTimeout(this.#patience.get(req.socket))
-      if (!req.socket.destroyed) this.#inUse.add(req.socket)
-    } else this.#context.log.debug("request refused", { cause: refusal.cause, code: refusal.code })
+    if (refusal !== undefined) this.#context.log.debug("request refused", { cause: refusal.cause, code: refusal.code })
     return refusal
+  }
+
+  /** Only the credential buys time. Undefined when the connection has closed meanwhile. */
+  #welcomed(socket: Duplex): Connection | undefined {
+    const connection = this.#connections.get(socket)
+    if (connection === undefined) return undefined
+    clearTimeout(connection.patience)
+    connection.inUse = true
+    return connection
   }
 
   #request(req: IncomingMessage, res: ServerResponse, welcome = () => {}): void {
     res.on("error", () => res.destroy())
     const refusal = this.#refusal(req)
-    if (refusal !== undefined) refuse(req, res, refusal)
-    else {
-      this.#busy(req.socket, res)
-      welcome()
-      void exchange(this.#context, req, res)
-    }
+    if (refusal !== undefined) return void refuse(req, res, refusal)
+    const { socket } = req
+    const connection = this.#welcomed(socket)
+    if (connection !== undefined) this.#count(connection, socket, res)
+    welcome()
+    void exchange(this.#context, req, res)
+  }
+
+  /** When nothing is under way any more, the next request has its time. */
+  #count(connection: Connection, socket: Duplex, res: ServerResponse): void {
+    connection.requests += 1
+    res.once("close", () => {
+      connection.requests -= 1
+      if (connection.requests > 0 || socket.destroyed || connection.upgraded) return
+      clearTimeout(connection.patience)
+      connection.patience = patienceWith(socket, this.#limits.idleMillis)
+    })
   }
 
   #malformed({ code }: NodeJS.ErrnoException, socket: Duplex): void {
+    const connection = this.#connections.get(socket)
+    if (connection?.malformed === true) return
     // The parser calls the head of a connection that was cut malformed; and an answer under way must not get a second head in its middle.
-    if (this.#malformedOnes.has(socket)) return
-    if (!socket.writable || (this.#requests.get(socket) ?? 0) > 0) return void socket.destroy()
-    this.#malformedOnes.add(socket)
+    if (connection === undefined || !socket.writable || connection.requests > 0) return void socket.destroy()
+    connection.malformed = true
     const isTooLarge = code === "HPE_HEADER_OVERFLOW"
     refuseMalformed(socket, {
       code: 400,
@@ -188,31 +210,14 @@ export class LocalEndpoint {
     })
   }
 
-  /** Every further piece of theirs is reported once more. */
-  readonly #malformedOnes = new WeakSet<object>()
-
-  readonly #requests = new WeakMap<object, number>()
-
-  /** When nothing is under way any more, the next request has its time. */
-  #busy(socket: Duplex, res: ServerResponse): void {
-    this.#requests.set(socket, (this.#requests.get(socket) ?? 0) + 1)
-    res.once("close", () => {
-      const left = (this.#requests.get(socket) ?? 1) - 1
-      this.#requests.set(socket, left)
-      if (left > 0 || socket.destroyed || this.#upgraded.has(socket)) return
-      clearTimeout(this.#patience.get(socket))
-      const timer = setTimeout(() => socket.destroy(), this.#limits.idleMillis)
-      timer.unref()
-      this.#patience.set(socket, timer)
-    })
-  }
-
   #upgrade(req: IncomingMessage, socket: Duplex, ahead: Buffer): void {
     const refusal = this.#refusal(req)
-    if (refusal !== undefined) refuseUpgrade(req, socket, refusal)
-    else {
-      this.#upgraded.add(socket)
-      void upgrade(this.#context, req, socket, ahead)
-    }
+    if (refusal !== undefined) return void refuseUpgrade(req, socket, refusal)
+    const connection = this.#welcomed(socket)
+    if (connection !== undefined) connection.upgraded = true
+    void upgrade(this.#context, req, socket, ahead)
   }
 }
+
+const patienceWith = (socket: Duplex, millis: number): NodeJS.Timeout =>
+  setTimeout(() => socket.destroy(), millis).unref()

@@ -1,10 +1,18 @@
 import type { WebSocket } from "ws"
 import { closeCode } from "../../protocol/names.ts"
 import { type Splice, type SpliceEnd, splice } from "../../protocol/splice.ts"
+import type { AuditLine } from "../audit/AuditLog.ts"
 import { bytesCarried, carriersEnded } from "../metrics.ts"
 import type { ControlSession } from "../sessions/ControlSession.ts"
+import type { Time } from "../time/Time.ts"
 import { outcomeOf, type StreamRequest, streamLine, type Verdict } from "./StreamRequest.ts"
-import type { StreamsOptions } from "./Streams.ts"
+
+export interface CarriersOptions {
+  readonly time: Time
+  readonly audit: (line: AuditLine) => void
+  /** Why what was asked for, or is carried by this session, must end now. */
+  readonly verdict: (request: StreamRequest, session: ControlSession | undefined) => Verdict | undefined
+}
 
 interface Carrier {
   readonly request: StreamRequest
@@ -27,11 +35,11 @@ const movedAway: Verdict = { code: closeCode.moved, reason: "relay-draining" }
 
 /** The carriers of this relay, each two WebSockets joined. */
 export class Carriers {
-  readonly #options: Pick<StreamsOptions, "time" | "audit" | "verdict">
+  readonly #options: CarriersOptions
   readonly #carriers = new Set<Carrier>()
   #draining = false
 
-  constructor(options: Pick<StreamsOptions, "time" | "audit" | "verdict">) {
+  constructor(options: CarriersOptions) {
     this.#options = options
   }
 

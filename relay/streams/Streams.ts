@@ -8,22 +8,17 @@ import { openingSeconds, refusals } from "../metrics.ts"
 import { type RelayRefusal, refusalOf, TicketRefused } from "../refusals.ts"
 import type { ControlSession } from "../sessions/ControlSession.ts"
 import type { Directory } from "../sessions/Directory.ts"
-import type { Time } from "../time/Time.ts"
-import { Carriers } from "./Carriers.ts"
+import { Carriers, type CarriersOptions } from "./Carriers.ts"
 import { Opening } from "./Opening.ts"
 import { openingRefusal } from "./openingRefusal.ts"
 import { StreamCounts } from "./StreamCounts.ts"
-import { type StreamRequest, streamLine, type Verdict } from "./StreamRequest.ts"
+import { type StreamRequest, streamLine } from "./StreamRequest.ts"
 import { Tickets } from "./Tickets.ts"
 
-export interface StreamsOptions {
-  readonly time: Time
+export interface StreamsOptions extends CarriersOptions {
   readonly replica: string
   readonly directory: Directory
   readonly limits: () => { readonly streamsPerCaller: number; readonly streamsPerCluster: number }
-  readonly audit: (line: AuditLine) => void
-  /** Why what was asked for, or is carried by this session, must end now. */
-  readonly verdict: (request: StreamRequest, session: ControlSession | undefined) => Verdict | undefined
   readonly onTicketUsed: (socket: PendingUpgrade["socket"]) => void
 }
 
