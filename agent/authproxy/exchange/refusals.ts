@@ -1,23 +1,5 @@
-import { Data } from "effect"
-import type { Hop } from "../../../protocol/status.ts"
-
-/**
- * One class per cause. `_tag` is the word for the cause in answers, audit lines, metrics and tests; `message` is for the user
- * and never contains a credential. `hop` is the part of the path that failed.
- */
-const refusal = <const Tag extends string>(
-  tag: Tag,
-  httpStatus: number,
-  explanation: string,
-  hop: Hop = "auth-proxy",
-) =>
-  class extends Data.TaggedError(tag)<{ readonly detail?: string }> {
-    readonly httpStatus = httpStatus
-    readonly hop = hop
-    override get message() {
-      return this.detail === undefined ? explanation : `${explanation}: ${this.detail}`
-    }
-  }
+import type { PassageRefusal } from "../upstream/refusals.ts"
+import { refusal } from "./refusalClass.ts"
 
 // The request line.
 export class MalformedRequest extends refusal("MalformedRequest", 400, "the request is not well-formed HTTP/1.1") {}
@@ -147,7 +129,7 @@ export class SessionCheckFailed extends refusal(
   "api-server",
 ) {}
 
-// Ours, and the way to the API server.
+// Ours.
 export class MemoryShort extends refusal(
   "MemoryShort",
   503,
@@ -163,94 +145,42 @@ export class EmptyIdentity extends refusal(
   500,
   "the request would have reached the API server without exactly one identity",
 ) {}
-export class ServiceAccountTokenMissing extends refusal(
-  "ServiceAccountTokenMissing",
-  503,
-  "the auth proxy has no token for the API server",
-) {}
-export class ServiceAccountRootsMissing extends refusal(
-  "ServiceAccountRootsMissing",
-  503,
-  "the auth proxy has no certificate authority for the API server, so it cannot know whom it would speak to",
-) {}
-export class ServiceAccountRefused extends refusal(
-  "ServiceAccountRefused",
-  502,
-  "the API server refused the auth proxy's own credential; nothing is wrong with yours",
-) {}
-export class ApiServerUnreachable extends refusal(
-  "ApiServerUnreachable",
-  503,
-  "the API server cannot be reached; the request was not sent",
-  "api-server",
-) {}
-export class ApiServerConnectionLost extends refusal(
-  "ApiServerConnectionLost",
-  502,
-  "the connection to the API server was lost before its answer",
-  "api-server",
-) {}
-export class ApiServerSilent extends refusal(
-  "ApiServerSilent",
-  503,
-  "the API server has taken the request and says nothing, not even whether it is alive; try again, and look after it if this stays",
-  "api-server",
-) {}
-export class OutcomeUnknown extends refusal(
-  "OutcomeUnknown",
-  504,
-  "the API server gave no answer; whether the request took effect is unknown, look before you repeat it",
-  "api-server",
-) {}
-export class ApiServerAnswerRefused extends refusal(
-  "ApiServerAnswerRefused",
-  502,
-  "the API server's answer cannot be passed on",
-  "api-server",
-) {}
-
 /** Why a request was not passed on, or its answer not passed back. */
-export type ExchangeRefusal = InstanceType<
-  | typeof MalformedRequest
-  | typeof MethodRefused
-  | typeof HttpVersionRefused
-  | typeof TargetNotOriginForm
-  | typeof TargetBadCharacter
-  | typeof TargetBackslash
-  | typeof TargetDotSegment
-  | typeof TargetEmptySegment
-  | typeof TargetEncodedSlash
-  | typeof HostMissing
-  | typeof DuplicateHeader
-  | typeof TransferEncodingRefused
-  | typeof ContentLengthRefused
-  | typeof UpgradeProtocolRefused
-  | typeof UpgradeWithBody
-  | typeof PipeliningRefused
-  | typeof ImpersonationRefused
-  | typeof ImpersonationHeaderRefused
-  | typeof NestedIdentityReserved
-  | typeof NestedForbidden
-  | typeof NestedCheckFailed
-  | typeof AuthorizationNotBearer
-  | typeof TwoCredentials
-  | typeof SubprotocolTokenMalformed
-  | typeof SubprotocolMissing
-  | typeof ReadOnlyMethod
-  | typeof ReadOnlyUpgrade
-  | typeof ReadOnlySubresource
-  | typeof PathNotParsed
-  | typeof SessionForbidden
-  | typeof SessionCheckFailed
-  | typeof InternalFault
-  | typeof MemoryShort
-  | typeof EmptyIdentity
-  | typeof ServiceAccountTokenMissing
-  | typeof ServiceAccountRootsMissing
-  | typeof ServiceAccountRefused
-  | typeof ApiServerUnreachable
-  | typeof ApiServerConnectionLost
-  | typeof ApiServerSilent
-  | typeof OutcomeUnknown
-  | typeof ApiServerAnswerRefused
->
+export type ExchangeRefusal =
+  | PassageRefusal
+  | InstanceType<
+      | typeof MalformedRequest
+      | typeof MethodRefused
+      | typeof HttpVersionRefused
+      | typeof TargetNotOriginForm
+      | typeof TargetBadCharacter
+      | typeof TargetBackslash
+      | typeof TargetDotSegment
+      | typeof TargetEmptySegment
+      | typeof TargetEncodedSlash
+      | typeof HostMissing
+      | typeof DuplicateHeader
+      | typeof TransferEncodingRefused
+      | typeof ContentLengthRefused
+      | typeof UpgradeProtocolRefused
+      | typeof UpgradeWithBody
+      | typeof PipeliningRefused
+      | typeof ImpersonationRefused
+      | typeof ImpersonationHeaderRefused
+      | typeof NestedIdentityReserved
+      | typeof NestedForbidden
+      | typeof NestedCheckFailed
+      | typeof AuthorizationNotBearer
+      | typeof TwoCredentials
+      | typeof SubprotocolTokenMalformed
+      | typeof SubprotocolMissing
+      | typeof ReadOnlyMethod
+      | typeof ReadOnlyUpgrade
+      | typeof ReadOnlySubresource
+      | typeof PathNotParsed
+      | typeof SessionForbidden
+      | typeof SessionCheckFailed
+      | typeof InternalFault
+      | typeof MemoryShort
+      | typeof EmptyIdentity
+    >

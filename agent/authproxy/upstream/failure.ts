@@ -1,12 +1,12 @@
 import type { ClientRequest } from "node:http"
+import type { ApiServer } from "./ApiServer.ts"
 import {
   ApiServerAnswerRefused,
   ApiServerConnectionLost,
   ApiServerSilent,
   ApiServerUnreachable,
   OutcomeUnknown,
-} from "../exchange/refusals.ts"
-import type { ApiServer } from "./ApiServer.ts"
+} from "./refusals.ts"
 
 export type UpstreamRefusal = ApiServerUnreachable | ApiServerConnectionLost | OutcomeUnknown | ApiServerAnswerRefused
 

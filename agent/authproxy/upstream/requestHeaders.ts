@@ -2,8 +2,9 @@ import { Either } from "effect"
 import type { Admitted } from "../exchange/admit.ts"
 import { clientHeaders } from "../exchange/clientHeaders.ts"
 import { assertIdentity, identityHeaders } from "../exchange/identityHeaders.ts"
-import { type EmptyIdentity, ServiceAccountRootsMissing, ServiceAccountTokenMissing } from "../exchange/refusals.ts"
+import type { EmptyIdentity } from "../exchange/refusals.ts"
 import type { ApiServer } from "./ApiServer.ts"
+import { ServiceAccountRootsMissing, ServiceAccountTokenMissing } from "./refusals.ts"
 
 /**
  * The complete head for the API server, flat: what is left of the client's headers, then ours. Connection, framing, credential
