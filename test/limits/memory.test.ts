@@ -5,8 +5,9 @@ import { once } from "node:events"
 import https from "node:https"
 import { join } from "node:path"
 import { createInterface } from "node:readline"
+import { startGround, startHere } from "../bench/path/ground.ts"
 import { small, type Target } from "../bench/path/Target.ts"
-import { startGround, startHere, startTunnel, type TunnelPath } from "../bench/path/tunnelPath.ts"
+import { startTunnel, type TunnelPath } from "../bench/path/tunnelPath.ts"
 import { memoryGroup, whyNoMemoryGroup } from "./memoryGroup.ts"
 
 /** Beyond what the auth proxy had before it came under the limit. 200 slow readers would take more than 1 GiB. */

@@ -1,6 +1,6 @@
 import { setTimeout as after } from "node:timers/promises"
+import type { Ground } from "../path/ground.ts"
 import { small, type Target } from "../path/Target.ts"
-import type { Ground } from "../path/tunnelPath.ts"
 import { endless, type Latency, latency } from "./run.ts"
 
 /** Connections are made; then windows grow and queues fill. */

@@ -3,8 +3,8 @@ import { connect } from "node:net"
 import { join } from "node:path"
 import { mustRun } from "../../cluster/process/runProgram.ts"
 import { eventually } from "../../world/eventually.ts"
+import { freePort, type Ground } from "./ground.ts"
 import type { Path } from "./Target.ts"
-import { freePort, type Ground } from "./tunnelPath.ts"
 
 /** `ssh -R` from the cluster's side to an sshd beside the client: what most people use who cannot dial in. Debian's openssh, own keys. */
 export const startSsh = async (ground: Ground): Promise<Path> => {

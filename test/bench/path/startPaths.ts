@@ -1,8 +1,9 @@
 import type { RowContext } from "../Row.ts"
+import { type Ground, type Place, startGround, startHere } from "./ground.ts"
 import { createLink, type LinkOptions } from "./Link.ts"
 import { startSsh } from "./sshPath.ts"
 import type { Path } from "./Target.ts"
-import { type Ground, type Place, startGround, startHere, startTunnel, type TunnelPath } from "./tunnelPath.ts"
+import { startTunnel, type TunnelPath } from "./tunnelPath.ts"
 
 export interface Paths {
   readonly ground: Ground
