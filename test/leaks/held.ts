@@ -1,5 +1,5 @@
 import { readdirSync } from "node:fs"
-import { residentBytes } from "../bench/path/processes.ts"
+import { join } from "node:path"
 import { listening, type Program } from "../world/Program.ts"
 
 /** What each program says of its own memory of things: sizes of maps and sets, as gauges on its health port. */
@@ -13,9 +13,9 @@ const gauges: Readonly<Record<string, readonly string[]>> = {
   ),
 }
 
-const metricsOf = async (program: Program): Promise<string> => {
+const healthOf = async (program: Program, path: string): Promise<string> => {
   const { host, port } = await listening(program, "health")
-  const answer = await fetch(`http://${host}:${port}/metrics`)
+  const answer = await fetch(`http://${host}:${port}${path}`)
   return await answer.text()
 }
 
@@ -25,13 +25,25 @@ const sumOf = (metrics: string, name: string): number =>
     .filter((line) => line.startsWith(`${name} `) || line.startsWith(`${name}{`))
     .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(" ") + 1)), 0)
 
-/** What a program holds now: open files, resident memory in bytes, and its gauges. */
+/** Environment with which a program answers SIGUSR2 by what its heap holds. */
+export const probed = { BUN_OPTIONS: `--preload=${join(import.meta.dir, "heapProbe.ts")}` }
+
+const heapOf = async (program: Program): Promise<Readonly<Record<string, number>>> => {
+  const earlier = program.log.filter((text) => text.includes('"message":"heap"')).length
+  process.kill(program.pid, "SIGUSR2")
+  return await program.until("what its heap holds", ({ message, look, held }) =>
+    message === "heap" && look === earlier + 1 ? (held as Record<string, number>) : undefined,
+  )
+}
+
+/** What a program holds now, after a collection: open files, objects and bytes on its heap, resident memory in bytes, and its gauges. */
 export const heldBy = async (name: string, program: Program): Promise<Readonly<Record<string, number>>> => {
   const wanted = gauges[name] ?? []
-  const metrics = wanted.length === 0 ? "" : await metricsOf(program)
+  const heap = await heapOf(program)
+  const metrics = wanted.length === 0 ? "" : await healthOf(program, "/metrics")
   return {
+    ...heap,
     files: readdirSync(`/proc/${program.pid}/fd`).length,
-    resident: residentBytes(program.pid),
     ...Object.fromEntries(
       wanted.map((metric) => [metric.replace(/^clusterconnect_(relay|agent|auth_proxy)_/, ""), sumOf(metrics, metric)]),
     ),
@@ -40,8 +52,12 @@ export const heldBy = async (name: string, program: Program): Promise<Readonly<R
 
 /** Streams that have ended at the auth proxy since it began. */
 export const streamsEnded = async (authProxy: Program): Promise<number> =>
-  sumOf(await metricsOf(authProxy), "clusterconnect_auth_proxy_stream_ends_total")
+  sumOf(await healthOf(authProxy, "/metrics"), "clusterconnect_auth_proxy_stream_ends_total")
 
-/** Streams that it still knows as not ended. */
-export const streamsOpen = async (authProxy: Program): Promise<number> =>
-  sumOf(await metricsOf(authProxy), "clusterconnect_auth_proxy_streams")
+/** Streams that it knows: those that have not ended, and tombstones of those that have. */
+export const streamsKnown = async (
+  authProxy: Program,
+): Promise<{ readonly streams: number; readonly tombstones: number }> => {
+  const { streams } = JSON.parse(await healthOf(authProxy, "/status"))
+  return streams
+}

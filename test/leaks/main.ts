@@ -11,7 +11,7 @@ import { startTunnel } from "../bench/path/tunnelPath.ts"
 import { seeded } from "../model/network/VirtualClock.ts"
 import { machine } from "../plots/machine.ts"
 import { table } from "../plots/table.ts"
-import { heldBy } from "./held.ts"
+import { heldBy, probed } from "./held.ts"
 import { type Round, runRound } from "./round.ts"
 import { growth } from "./slope.ts"
 
@@ -31,14 +31,22 @@ const say = (line: string) => console.error(`leaks: ${line}`)
 const mostBytesOfAStream = 256
 /** What a collector may keep or give back between two looks, whatever was done. */
 const noiseBytes = 8 * 2 ** 20
+/** One object in ten streams. */
+const mostObjectsOfAStream = 0.1
+/** Caches that are not full, timers that have not ended. */
+const noiseObjects = 1_000
 /** Counted things: what is ready or about to close differs by a few between two looks. */
 const noiseCount = 6
 
-/**
- * Garbage of the last downloads, up to twice of what is in use, hides what a stream leaves behind. The programs' collector is told of a small machine and
- * collects the earlier. What is held is held all the same.
- */
-process.env.BUN_JSC_forceRAMSize = String(256 * 2 ** 20)
+if (process.env.CLUSTERCONNECT_BINARIES !== undefined)
+  throw new Error("leaks: standalone binaries do not say what their heap holds; run it without CLUSTERCONNECT_BINARIES")
+Object.assign(process.env, probed)
+
+const mostGrowth = (what: string, streams: number): number => {
+  if (what.endsWith("resident")) return Math.max(noiseBytes, mostBytesOfAStream * streams)
+  if (what.endsWith("objects")) return Math.max(noiseObjects, mostObjectsOfAStream * streams)
+  return what.endsWith("bytes") ? noiseBytes : noiseCount
+}
 
 const stack = new AsyncDisposableStack()
 const interrupted = () => void stack.disposeAsync().then(() => process.exit(130))
@@ -60,26 +68,23 @@ try {
     const measured = await runRound(scene, streams, round <= rounds - judged)
     done.push(measured)
     const { relay, agent, authProxy, proxy } = tunnel.programs
-    for (const [name, program] of Object.entries({ proxy, relay, agent, "auth proxy": authProxy }))
-      for (const [what, value] of Object.entries(await heldBy(name, program))) {
+    const programs = { proxy, relay, agent, "auth proxy": authProxy }
+    const looks = Object.entries(programs).map(async ([name, program]) => [name, await heldBy(name, program)] as const)
+    for (const [name, held] of await Promise.all(looks))
+      for (const [what, value] of Object.entries(held)) {
         series[`${name}: ${what}`] ??= []
         series[`${name}: ${what}`]!.push(value)
       }
-    const megabytes = ["proxy", "relay", "agent", "auth proxy"].map((name) =>
-      Math.round(series[`${name}: resident`]!.at(-1)! / 2 ** 20),
-    )
+    const latest = (what: string, unit: number) =>
+      Object.keys(programs).map((name) => Math.round(series[`${name}: ${what}`]!.at(-1)! / unit))
     say(
-      `round ${round}: ${measured.streams} streams in ${measured.seconds.toFixed(0)} s, ${measured.cuts} cuts; MiB ${megabytes.join(", ")}`,
+      `round ${round}: ${measured.streams} streams in ${measured.seconds.toFixed(0)} s, ${measured.cuts} cuts; objects ${latest("objects", 1).join(", ")}; MiB ${latest("resident", 2 ** 20).join(", ")}`,
     )
   }
   const last = done.slice(-judged).reduce((sum, { streams }) => sum + streams, 0)
   const results = Object.entries(series).map(([what, values]) => {
     const grown = growth(values.slice(-judged))
-    const most = what.endsWith("resident")
-      ? Math.max(noiseBytes, mostBytesOfAStream * last)
-      : what.endsWith("bytes")
-        ? noiseBytes
-        : noiseCount
+    const most = mostGrowth(what, last)
     return { what, values, grown, most, grows: grown > most }
   })
   leaks = results.filter(({ grows }) => grows).length
@@ -87,7 +92,7 @@ try {
   const written = { what: "12: streams opened and ended", seed, quick, machine: machine(), rounds: done, results }
   writeFileSync(join(out, "leaks.json"), `${JSON.stringify(written, undefined, 1)}\n`)
   const shown = (what: string, value: number) =>
-    what.endsWith("resident") ? `${(value / 2 ** 20).toFixed(1)} MiB` : value.toFixed(value % 1 === 0 ? 0 : 1)
+    /resident|heap bytes/.test(what) ? `${(value / 2 ** 20).toFixed(1)} MiB` : value.toFixed(value % 1 === 0 ? 0 : 1)
   console.log(
     table([
       ["", "after round 1", "after 5", "after 10", `growth over the last ${judged}`, "bar", ""],

@@ -7,7 +7,7 @@ import type { CuttingProxy } from "../attack/range/CuttingProxy.ts"
 import type { Target } from "../bench/path/Target.ts"
 import type { TunnelPath } from "../bench/path/tunnelPath.ts"
 import type { Program } from "../world/Program.ts"
-import { streamsEnded, streamsOpen } from "./held.ts"
+import { streamsEnded, streamsKnown } from "./held.ts"
 
 export interface Scene {
   readonly tunnel: TunnelPath
@@ -96,9 +96,10 @@ export const runRound = async (scene: Scene, streams: number, killRelay: boolean
 const settled = async (authProxy: Program): Promise<void> => {
   const until = performance.now() + settleMillis
   for (;;) {
-    const open = await streamsOpen(authProxy)
-    if (open <= readyStreams) return
-    if (performance.now() > until) throw new Error(`${open} streams are open ${settleMillis} ms after the load`)
+    const { streams, tombstones } = await streamsKnown(authProxy)
+    if (streams <= readyStreams && tombstones === 0) return
+    if (performance.now() > until)
+      throw new Error(`${streams} streams and ${tombstones} tombstones are left ${settleMillis} ms after the load`)
     await after(lookMillis)
   }
 }

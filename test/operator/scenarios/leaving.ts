@@ -78,7 +78,8 @@ export const leaving = (world: () => OperatorWorld, alice: () => User) => {
     await world().connect({ name: "edge", clusterName: "edge-1" })
     await world().ready("edge")
     const { cluster, namespace } = world()
-    await admin("delete", "deployment", operatorName, "-n", namespace)
+    // With its pod, which would answer the finalizer while it stops.
+    await admin("delete", "deployment", operatorName, "-n", namespace, "--cascade=foreground", "--timeout=60s")
     await admin("delete", "clusterconnect", "edge", "--wait=false")
     const env = {
       ...process.env,
