@@ -77,13 +77,22 @@ export class Registry {
     return newest
   }
 
+  /**
+   * Whether the name is somebody else's: another key is its identity, or the configuration says which keys it is for. Taking it is
+   * replacing then, wherever the registration is kept.
+   */
+  isTakenFrom(name: string, key: Spki): boolean {
+    const registered = this.registration(name)
+    if (registered !== undefined) return registered.identityKey !== key
+    const keys = this.#configuredKeys(name)
+    return keys.length > 0 && !keys.includes(key)
+  }
+
   /** Keys that may become the cluster's identity without a token: listed by the API, a command or the configuration. */
   listedKeys(name: string): readonly Spki[] {
-    const { store } = this.#options
-    const fromFile = this.#configuredFor(name)?.keys ?? []
-    return [...new Set([...store.clusters.listedKeys(name), ...fromFile])].filter(
-      (key) => !store.clusters.isRetired(name, key),
-    )
+    const { clusters } = this.#options.store
+    const kept = clusters.listedKeys(name).filter((key) => !clusters.isRetired(name, key))
+    return [...new Set([...kept, ...this.#configuredKeys(name)])]
   }
 
   /** Whether the key speaks for the cluster now. */
@@ -133,24 +142,32 @@ export class Registry {
     const { store, now } = this.#options
     const { identityKey, serial } = document
     store.write(() => {
-      const before = store.clusters.find(name)
+      const kept = store.clusters.find(name)
+      const before = this.registration(name)
       if (before !== undefined && before.identityKey !== identityKey) store.clusters.retire(name, before.identityKey)
       const previous = document.previousIdentity
       // Only with the old key's own word, or a document could bar any key that is listed to take over.
       if (previous !== undefined && previous.key !== identityKey && succeeds(document, previous.key))
         store.clusters.retire(name, previous.key)
       const unlisted = before === undefined ? this.#unlistOthers(name, identityKey) : []
-      store.clusters.put({ name, identityKey, document: text, serial, registeredAt: before?.registeredAt ?? now() })
-      if (before?.identityKey !== identityKey)
+      store.clusters.put({ name, identityKey, document: text, serial, registeredAt: kept?.registeredAt ?? now() })
+      if (kept?.identityKey !== identityKey)
         store.actions.add({
           time: now().toISOString(),
           event: "identity",
           cluster: name,
-          outcome: before === undefined ? "registered" : "replaced",
+          outcome: before === undefined || before.identityKey === identityKey ? "registered" : "replaced",
           identityKey,
           ...(unlisted.length === 0 ? {} : { unlisted }),
         })
     })
+  }
+
+  /** After a replacement: no key that was listed before, or that the configuration lists, opens the cluster any more. */
+  retireOthers(name: string, identityKey: Spki): void {
+    this.#unlistOthers(name, identityKey)
+    for (const key of this.#configuredKeys(name))
+      if (key !== identityKey) this.#options.store.clusters.retire(name, key)
   }
 
   /**
@@ -162,6 +179,11 @@ export class Registry {
     const others = clusters.listedKeys(name).filter((key) => key !== identityKey)
     for (const key of others) clusters.unlistKey(name, key)
     return others
+  }
+
+  #configuredKeys(name: string): readonly Spki[] {
+    const { clusters } = this.#options.store
+    return [...(this.#configuredFor(name)?.keys ?? [])].filter((key) => !clusters.isRetired(name, key))
   }
 
   #configuredFor(name: string): Configured | undefined {

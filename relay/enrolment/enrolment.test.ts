@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test"
 import { signDocument } from "../../protocol/document.ts"
 import { joinProof, operatorSignature } from "../../protocol/enrolment.ts"
-import { newKey, spkiOf } from "../../protocol/keys.ts"
+import { jwkOf, newKey, spkiOf } from "../../protocol/keys.ts"
 import type { ClusterMaterial } from "../../protocol/material.ts"
 import { nonceHeader, path, signatureHeader } from "../../protocol/names.ts"
 import { Administration } from "../admin/Administration.ts"
@@ -68,6 +68,33 @@ describe("a join token", () => {
     expect((await join(rebuilt, admin.createToken("edge-1", { replace: true }).token)).body.outcome).toBe("joined")
     expect(relay.store.clusters.find("edge-1")?.identityKey).toBe(rebuilt.document.identityKey)
     expect((await old.closed).reason).toBe("session-key-replaced")
+  })
+
+  test("without --replace does not take a cluster that only the configuration registers", async () => {
+    const owner = await relay.cluster("edge-1", false)
+    const entry = { name: "edge-1", identityKey: jwkOf(owner.document.identityKey), document: owner.signedDocument }
+    relay.configure({ clusters: [entry, { name: "edge-2", identityKey: jwkOf(owner.document.identityKey) }] })
+    for (const name of ["edge-1", "edge-2"]) {
+      const thief = await relay.cluster(name, false)
+      const answer = await join(thief, admin.createToken(name, {}).token)
+      expect([name, answer.cause]).toEqual([name, "ClusterHasIdentity"])
+    }
+    expect((await join(owner, admin.createToken("edge-1", {}).token)).status).toBe(200)
+    await TestAgent.open(relay.ws, owner)
+  })
+
+  test("with --replace retires the keys that the configuration gives the cluster, with or without a document", async () => {
+    const stolen = await relay.cluster("edge-1", false)
+    for (const document of [{ document: stolen.signedDocument }, {}]) {
+      relay.configure({ clusters: [{ name: "edge-1", identityKey: jwkOf(stolen.document.identityKey), ...document }] })
+      const rebuilt = await relay.cluster("edge-1", false)
+      expect((await join(rebuilt, admin.createToken("edge-1", { replace: true }).token)).body.outcome).toBe("joined")
+      const serial = rebuilt.document.serial + 1_000
+      const signedDocument = signDocument({ ...stolen.document, serial }, stolen.identityKey)
+      await expect(TestAgent.open(relay.ws, { ...stolen, signedDocument })).rejects.toThrow("IdentityNotRegistered")
+      await TestAgent.open(relay.ws, rebuilt)
+      relay.store.clusters.remove("edge-1")
+    }
   })
 
   test("lives at most 30 minutes, and its text is nowhere in the database", () => {

@@ -30,8 +30,7 @@ export const join = (
   if (!joinProofHolds(identityKey, { relayUrl: registry.publicUrl, cluster, token }, proof))
     return Either.left(new JoinProofWrong())
   const joined = store.write((): Either.Either<Joined, RelayRefusal> => {
-    const known = store.clusters.find(cluster)
-    const same = known?.identityKey === identityKey
+    const same = registry.registration(cluster)?.identityKey === identityKey
     if (same && !store.clusters.isRevoked(cluster)) {
       // The answer to an earlier join may have been lost: whatever became of the token, it did what it was for.
       store.tokens.spend(token, cluster, identityKey, now)
@@ -42,9 +41,10 @@ export const join = (
     if (about.cluster !== cluster) return Either.left(new JoinTokenForOtherCluster())
     if (store.clusters.isRevoked(cluster)) return Either.left(new ClusterRevoked())
     if (about.spentAt !== undefined) return Either.left(new JoinTokenSpent())
-    if (known !== undefined && !about.replaces) return Either.left(new ClusterHasIdentity())
+    if (registry.isTakenFrom(cluster, identityKey) && !about.replaces) return Either.left(new ClusterHasIdentity())
     if (store.tokens.spend(token, cluster, identityKey, now) === undefined) return Either.left(new JoinTokenExpired())
     registry.register(cluster, opened.right, text)
+    if (about.replaces) registry.retireOthers(cluster, identityKey)
     return Either.right("joined")
   })
   if (Either.isRight(joined) && joined.right === "registered") registry.accept(cluster, text)

@@ -83,7 +83,8 @@ export const adminClusterRoutes = (parts: Parts): readonly Route[] => {
         const { identityKey } = await readJson(exchange.request, ListedKey, maxAdminBodyBytes)
         // Asked again after the wait for the body: rights may be lost and the cluster registered meanwhile.
         const { name, admin, caller } = await onCluster(exchange, "enrol")
-        if (registry.registration(name) !== undefined) access.requireOnName(caller, name, "admin")
+        if (registry.registration(name) !== undefined || registry.isTakenFrom(name, identityKey))
+          access.requireOnName(caller, name, "admin")
         admin.listKey(name, identityKey)
         return done(name)
       },
