@@ -18,6 +18,7 @@ const create = (role: Role, identity: Identity, instance: string, holdMillis: nu
   accepted: role === "server",
   ready: false,
   suspendedAt: undefined,
+  noDialBecause: undefined,
   inUse: role === "client",
   busySince: undefined,
   attachedAt: now,

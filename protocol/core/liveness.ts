@@ -39,7 +39,7 @@ const pongPatience = (state: Live) =>
 
 /** When the client gives up waiting and opens the next carrier beside the present one. */
 const missedDue = (state: Live): number => {
-  if (state.role !== "client" || !state.attached || state.dialing) return never
+  if (state.role !== "client" || !state.attached || state.dialing || state.noDialBecause !== undefined) return never
   if (!state.ready) return state.accepted ? state.attachedAt + acceptWithinMillis : never
   const quiet = quietSince(state)
   if (state.busySince !== undefined) return quiet + pingAfterMillis + pongPatience(state)
@@ -87,7 +87,11 @@ export const nextDeadline = (state: State): number => {
 
 /** Pings that are due, and the carrier that has to be doubted. */
 export const watch = (state: Live, at: Moment, actions: Action[]): void => {
-  if (at.now >= state.ackAt) state.owesAck = true
+  if (at.now >= state.ackAt) {
+    state.owesAck = true
+    // It may have to wait for a carrier, or for room on it: no reason to ask for a tick in the past.
+    state.ackAt = never
+  }
   if (at.now >= pingDue(state)) {
     state.pingId += 1
     state.owesPing = true
@@ -109,6 +113,7 @@ export const suspend = (state: Live, at: Moment, actions: Action[]): void => {
 export const revive = (state: Live, actions: Action[]): void => {
   if (state.suspendedAt === undefined) return
   state.suspendedAt = undefined
+  state.noDialBecause = undefined
   actions.push({ type: "resumed" })
 }
 

@@ -30,6 +30,7 @@ const open = () => {
         frame: { type: "data", offset: from, payload: Buffer.from(text.slice(from, to)) },
       }),
     delivered: () => delivered,
+    pieces: () => actions.flatMap((action) => (action.type === "deliver" ? [action.bytes] : [])),
     ends: () => actions.filter((action) => action.type === "ended"),
   }
 }
@@ -42,6 +43,15 @@ test("a frame that overlaps what was received adds only what is new", () => {
   it.data(19, 21)
   expect(it.delivered()).toBe(text.slice(0, 21))
   expect(it.ends()).toEqual([])
+})
+
+test("what is new of a frame that is mostly old does not keep the whole frame in memory", () => {
+  const it = open()
+  const payload = (length: number) => Buffer.alloc(length, "x")
+  it.feed({ type: "frame", generation: 1, frame: { type: "data", offset: 0, payload: payload(15_000) } })
+  it.feed({ type: "frame", generation: 1, frame: { type: "data", offset: 0, payload: payload(16_000) } })
+  const [, second] = it.pieces()
+  expect([second?.byteLength, second?.buffer.byteLength]).toEqual([1_000, 1_000])
 })
 
 test("frames cut and repeated anywhere deliver the text once, as long as there is no gap", () => {

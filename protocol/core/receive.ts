@@ -107,7 +107,7 @@ const receiveData = (
   if (end > state.creditGiven) return refuse(state, reason.beyondCredit, at, actions)
   if (end > state.received) {
     if (state.peerFin) return refuse(state, reason.dataAfterFin, at, actions)
-    const fresh = offset === state.received ? payload : payload.subarray(state.received - offset)
+    const fresh = newOf(payload, state.received - offset)
     state.received = end
     if (state.readerGone) noteDelivered(state, fresh.byteLength, at)
     else actions.push({ type: "deliver", bytes: fresh })
@@ -116,6 +116,14 @@ const receiveData = (
   else state.ackAt = Math.min(state.ackAt, at.now + ackDelayMillis)
   return state
 }
+
+/** What follows the first `old` bytes. A small rest is copied: as a view it would hold the whole message, of which only the rest is in the budget. */
+const newOf = (payload: Uint8Array, old: number): Uint8Array =>
+  old === 0
+    ? payload
+    : 2 * old > payload.byteLength
+      ? Uint8Array.prototype.slice.call(payload, old)
+      : payload.subarray(old)
 
 const receiveAck = (
   state: Live,

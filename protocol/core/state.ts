@@ -101,6 +101,8 @@ export interface Live extends Common {
   /** Client: `accepted` has come on this carrier. Server: always while attached. */
   ready: boolean
   suspendedAt: Instant | undefined
+  /** Client: why no other carrier can be had while the present one is silent. */
+  noDialBecause: string | undefined
   inUse: boolean
   /** Since when the peer owes an answer or the stream is in use. */
   busySince: number | undefined

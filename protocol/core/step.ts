@@ -5,7 +5,7 @@ import { startRateSample } from "./pace.ts"
 import { reason } from "./reasons.ts"
 import { continueFrom, illegalPosition, noteDelivered, receive, refuse } from "./receive.ts"
 import { append, keptBytes } from "./sendQueue.ts"
-import type { Action, Event, Live, State, Tombstone } from "./state.ts"
+import type { Action, Event, Live, Moment, State, Tombstone } from "./state.ts"
 import { stepTombstone } from "./tombstone.ts"
 import { transmit, transmitTombstone } from "./transmit.ts"
 
@@ -23,8 +23,7 @@ export const step = (state: State, event: Event): [State, readonly Action[]] => 
     noteBusy(next, event.at.now)
     if (lingerIsOver(next, event.at)) next = refuse(next, reason.readerGone, event.at, actions)
     else if (openingIsOver(next, event.at)) next = refuse(next, reason.notAccepted, event.at, actions)
-    else if (holdIsOver(next, event.at))
-      next = endStream(next, { reason: reason.holdExpired, by: "silent" }, event.at, actions)
+    else if (holdIsOver(next, event.at)) next = endByHold(next, event.at, actions)
   }
   if (next.phase === "tombstone") {
     transmitTombstone(next, event.at, actions)
@@ -51,7 +50,7 @@ const stepLive = (state: Live, event: Event, actions: Action[]): Live | Tombston
     case "lost":
       return lost(state, event, actions)
     case "dialEnded":
-      return endStream(state, { reason: event.reason, by: "silent" }, at, actions)
+      return dialEnded(state, event.reason, at, actions)
     case "frame":
       if (event.generation !== state.generation || !state.attached) return state
       return receive(state, event.frame, at, actions)
@@ -92,6 +91,21 @@ const stepLive = (state: Live, event: Event, actions: Action[]): Live | Tombston
   }
 }
 
+/** A server tells the peer on the next carrier: one that only fell silent would resume for ever. A client that found no carrier can tell nobody. */
+const endByHold = (state: Live, at: Moment, actions: Action[]): Tombstone =>
+  state.role === "server"
+    ? endStream(state, { reason: reason.holdExpired, by: "local" }, at, actions)
+    : endStream(state, { reason: state.noDialBecause ?? reason.holdExpired, by: "silent" }, at, actions)
+
+/** Beside a carrier that may still be alive a refusal is kept for the time of its loss; only a stream whose other end is gone has nothing to wait for. */
+const dialEnded = (state: Live, why: string, at: Moment, actions: Action[]): Live | Tombstone => {
+  state.dialing = false
+  if (!state.attached || (state.suspendedAt !== undefined && why === reason.authProxyGone))
+    return endStream(state, { reason: why, by: "silent" }, at, actions)
+  if (state.suspendedAt !== undefined) state.noDialBecause = why
+  return state
+}
+
 /** Newest wins: the old carrier is closed and whatever still arrives on it is dropped, because its generation is no longer ours. */
 const attach = (state: Live, generation: number, now: number, actions: Action[]): Live => {
   if (state.attached)
@@ -105,6 +119,7 @@ const attach = (state: Live, generation: number, now: number, actions: Action[])
   state.attached = true
   state.ready = state.role === "server"
   state.attachedAt = now
+  state.noDialBecause = undefined
   state.progressAt = now
   state.owesGreeting = true
   state.owesPong = undefined
@@ -152,6 +167,8 @@ const lost = (state: Live, event: Event & { type: "lost" }, actions: Action[]): 
   if (state.role === "client") {
     if (event.code === closeCode.revoked) return endStream(state, { reason: reason.revoked, by: "silent" }, at, actions)
     if (!state.accepted) return endStream(state, { reason: reason.notAccepted, by: "silent" }, at, actions)
+    if (state.noDialBecause !== undefined)
+      return endStream(state, { reason: state.noDialBecause, by: "silent" }, at, actions)
   }
   // Only our own reader is still behind: nothing more is needed from the peer.
   if (state.fin === "acked" && state.peerFin) {

@@ -15,8 +15,9 @@ const client = () => {
   let state: State = createClient(identity, 0, holdMillis)
   let wall = 0
   const feed = (now: number, event: Record<string, unknown>): readonly Action[] => {
-    const at = { now, wall: wall + now, spare: 1 << 24, room: 131_072 }
-    const [next, actions] = step(state, { ...event, at } as unknown as Event)
+    const { room = 131_072, ...rest } = event
+    const at = { now, wall: wall + now, spare: 1 << 24, room }
+    const [next, actions] = step(state, { ...rest, at } as unknown as Event)
     state = next
     return actions
   }
@@ -303,6 +304,72 @@ test("a client whose last ack was lost brings it on a new carrier", () => {
   }
   expect(world.server.ends.map((end) => end.reason)).toEqual([reason.closed])
   expect(world.client.state.phase).toBe("gone")
+})
+
+test("a server whose hold time is over resets the stream on the carrier that resumes it afterwards", () => {
+  let state: State = createServer(identity, "a:1#n", 0, holdMillis)
+  const feed = (now: number, event: Record<string, unknown>) => {
+    const [next, actions] = step(state, { ...event, at: { now, wall: now, spare: 1 << 24, room: 131_072 } } as Event)
+    state = next
+    return actions
+  }
+  feed(0, { type: "offered", generation: 1, receivedOffset: 0, creditLimit: 262_144 })
+  feed(1, { type: "lost", generation: 1, code: 1006 })
+  expect(feed(holdMillis + 1, { type: "tick" })).toContainEqual(
+    expect.objectContaining({ type: "ended", reason: reason.holdExpired }),
+  )
+  const answered = feed(holdMillis + 2, { type: "offered", generation: 2, receivedOffset: 0, creditLimit: 262_144 })
+  expect(answered).toContainEqual({ type: "send", frame: { type: "reset", offset: 0, reason: reason.holdExpired } })
+})
+
+test("an ack that cannot be sent asks for no more ticks", () => {
+  for (const block of [{ type: "lost", generation: 1, code: 1006 }, { type: "tick" }]) {
+    const it = client()
+    it.accept()
+    it.frame(1, { type: "data", offset: 0, payload: Buffer.from("a few bytes") })
+    it.feed(2, { ...block, room: 0 })
+    it.feed(26, { type: "tick", room: 0 })
+    expect(it.due()).toBeGreaterThan(26)
+    if (block.type === "tick") expect(sent(it.feed(27, { type: "tick" }))).toContain("ack")
+  }
+})
+
+test("a dial that is refused beside a living carrier ends nothing, and the next break asks again", () => {
+  const it = client()
+  it.accept()
+  it.feed(2_500, { type: "tick" })
+  it.feed(5_000, { type: "tick" })
+  it.frame(5_100, { type: "pong", id: 1 })
+  expect(types(it.feed(5_200, { type: "dialEnded", reason: "relay-token-expired" }))).toEqual([])
+  expect(it.phase).toBe("live")
+  expect(types(it.feed(6_000, { type: "lost", generation: 1, code: 1006 }))).toContain("dial")
+})
+
+test("a refused dial beside a silent carrier waits for that carrier, and ends the stream by its word when it is lost", () => {
+  const refusedBesideSilence = () => {
+    const it = client()
+    it.accept()
+    it.feed(2_500, { type: "tick" })
+    it.feed(5_000, { type: "tick" })
+    expect(types(it.feed(5_200, { type: "dialEnded", reason: "relay-token-expired" }))).toEqual([])
+    expect(types(it.feed(20_000, { type: "tick" }))).toEqual([])
+    return it
+  }
+  const ended = expect.objectContaining({ type: "ended", reason: "relay-token-expired" })
+  expect(refusedBesideSilence().feed(21_000, { type: "lost", generation: 1, code: 1006 })).toContainEqual(ended)
+  expect(refusedBesideSilence().feed(5_000 + holdMillis, { type: "tick" })).toContainEqual(ended)
+  const revived = refusedBesideSilence()
+  revived.frame(21_000, { type: "pong", id: 1 })
+  expect(types(revived.feed(22_000, { type: "lost", generation: 1, code: 1006 }))).toContain("dial")
+})
+
+test("an auth proxy that is gone ends the stream although a silent carrier is left", () => {
+  const it = client()
+  it.accept()
+  it.feed(2_500, { type: "tick" })
+  it.feed(5_000, { type: "tick" })
+  const actions = it.feed(40_000, { type: "dialEnded", reason: reason.authProxyGone })
+  expect(actions).toContainEqual(expect.objectContaining({ type: "ended", reason: reason.authProxyGone }))
 })
 
 test("a client that has ended and may not dial any more forgets the stream at once", () => {

@@ -32,7 +32,18 @@ const rig = (answers: (WebSocket | Error)[]) => {
       timeout: () => new AbortController().signal,
     },
   )
-  return { dialler, waits, attempts, result: promise }
+  return {
+    dialler,
+    waits,
+    attempts,
+    result: promise,
+    pass: (millis: number) => {
+      now += millis
+    },
+    attempted: async (times: number) => {
+      while (attempts.length < times) await Promise.resolve()
+    },
+  }
 }
 
 const refused = (code: string, retriable: boolean, status = 503) =>
@@ -46,6 +57,20 @@ test("retries begin at once, then after 0.25 s doubling to 2 s, each with a high
   expect(it.waits).toEqual([250, 500, 1_000, 2_000, 2_000, 2_000])
   expect(it.attempts.map((attempt) => attempt.generation)).toEqual([1, 2, 3, 4, 5, 6, 7])
   expect(it.attempts.every((attempt) => attempt.instance === "a:1#n")).toBe(true)
+})
+
+test("a carrier that was lost within a second of its opening is not replaced at once", async () => {
+  const it = rig([socket])
+  it.dialler.start("a:1#n")
+  expect(await it.result).toBe("opened 1")
+  it.pass(999)
+  it.dialler.start("a:1#n")
+  await it.attempted(2)
+  expect(it.waits).toEqual([250])
+  it.pass(1_000)
+  it.dialler.start("a:1#n")
+  await it.attempted(3)
+  expect(it.waits).toEqual([250])
 })
 
 test("a retriable refusal is retried, a final one ends the search with its word", async () => {

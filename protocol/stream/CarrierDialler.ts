@@ -14,6 +14,8 @@ export type Dial = (attempt: DialAttempt) => Promise<WebSocket>
 
 const firstDelayMillis = 250
 const longestDelayMillis = 2_000
+/** A carrier that did not live as long as this was of no use: the next dial waits as after a failure. */
+const usefulMillis = 1_000
 /** A TLS handshake, the upgrade and the agent's own dial (3 s, then another agent) on a slow link. */
 export const attemptMillis = 10_000
 /** A DNS cache in the cluster may be 30 s old; after this much the instance is really gone. */
@@ -41,7 +43,7 @@ const systemTime: DiallerTime = {
   timeout: (millis) => AbortSignal.timeout(millis),
 }
 
-/** Dials until a carrier opens: at once, then after 0.25 s, doubling to 2 s. One loop at a time; every attempt has its own generation. */
+/** Dials until a carrier opens: at once unless the last one was lost within a second, then after 0.25 s, doubling to 2 s. One loop at a time; every attempt has its own generation. */
 export class CarrierDialler {
   readonly #dial: Dial
   readonly #listener: DiallerListener
@@ -50,6 +52,7 @@ export class CarrierDialler {
   #generation = 0
   #running = false
   #missingSince: number | undefined
+  #openedAt = Number.NEGATIVE_INFINITY
 
   constructor(dial: Dial, listener: DiallerListener, time: DiallerTime = systemTime) {
     this.#dial = dial
@@ -89,13 +92,15 @@ export class CarrierDialler {
   }
 
   async #loop(instance: string): Promise<void> {
-    for (let delay = 0; ; delay = delay === 0 ? firstDelayMillis : Math.min(longestDelayMillis, 2 * delay)) {
+    const first = this.#time.now() - this.#openedAt < usefulMillis ? firstDelayMillis : 0
+    for (let delay = first; ; delay = delay === 0 ? firstDelayMillis : Math.min(longestDelayMillis, 2 * delay)) {
       if (delay > 0) await this.#time.wait(delay, this.#stopped.signal)
       if (this.#stopped.signal.aborted) return
       try {
         const { socket, generation } = await this.attempt(instance)
         this.#missingSince = undefined
         this.#running = false
+        this.#openedAt = this.#time.now()
         return this.#listener.opened(socket, generation)
       } catch (error) {
         if (this.#stopped.signal.aborted) return
