@@ -1,4 +1,5 @@
 import { busyPingMillis } from "../../protocol/control.ts"
+import { authProxyHoldMillis } from "../../protocol/core/limits.ts"
 import { dialAnswerMillis } from "../../protocol/ticket.ts"
 
 /** Every limit of the relay by its name in the configuration. All may be changed by `limits` of the configuration file. */
@@ -71,6 +72,9 @@ export const signOfLifeMillis = dialAnswerMillis / 2
 export const sessionSilenceMillis = 60_000
 /** What may wait in a control session's socket: some 2,000 dials that the agent does not read. */
 export const maxSessionBacklogBytes = 1024 * 1024
+
+/** An idle client pings every minute, and an auth proxy that hears nothing for this long has ended the stream. */
+export const carrierSilenceMillis = authProxyHoldMillis
 
 /** A body must arrive within this time, whatever its size. */
 export const bodyMillis = 10_000

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from "node:http"
 import type { Socket } from "node:net"
 import { type WebSocket, WebSocketServer } from "ws"
+import { answerPings } from "../../protocol/answerPings.ts"
 
 /** An upgrade that has not been answered yet. */
 export interface PendingUpgrade {
@@ -22,13 +23,17 @@ export class WebSockets {
   readonly #server: WebSocketServer
 
   constructor(maxPayload: number) {
-    this.#server = new WebSocketServer({ noServer: true, perMessageDeflate: false, maxPayload, clientTracking: false })
+    const options = { noServer: true, perMessageDeflate: false, clientTracking: false, autoPong: false }
+    this.#server = new WebSocketServer({ ...options, maxPayload })
   }
 
   /** `onOpen` is not called when the upgrade is malformed or its socket is gone; the socket is closed then. */
   accept({ request, socket, head }: PendingUpgrade, protocol: string, onOpen: (socket: WebSocket) => void): void {
     if (socket.destroyed) return
     request.headers["sec-websocket-protocol"] = protocol
-    this.#server.handleUpgrade(request, socket, head, onOpen)
+    this.#server.handleUpgrade(request, socket, head, (webSocket) => {
+      answerPings(webSocket)
+      onOpen(webSocket)
+    })
   }
 }

@@ -2,6 +2,7 @@ import type { WebSocket } from "ws"
 import { closeCode } from "../../protocol/names.ts"
 import { type Splice, type SpliceEnd, splice } from "../../protocol/splice.ts"
 import type { AuditLine } from "../audit/AuditLog.ts"
+import { carrierSilenceMillis } from "../configuration/limits.ts"
 import { bytesCarried, carriersEnded } from "../metrics.ts"
 import type { ControlSession } from "../sessions/ControlSession.ts"
 import type { Time } from "../time/Time.ts"
@@ -31,6 +32,8 @@ export interface Halves {
   readonly leave: () => void
 }
 
+/** An end that is there after all may resume. */
+const silent: Verdict = { code: closeCode.moved, reason: "silent" }
 const movedAway: Verdict = { code: closeCode.moved, reason: "relay-draining" }
 
 /** The carriers of this relay, each two WebSockets joined. */
@@ -49,13 +52,15 @@ export class Carriers {
     return { carriers: this.#carriers.size, heldBytes }
   }
 
-  /** Joins the halves until one of them closes. */
+  /** Joins the halves until one of them closes, or both have been silent for a hold time. */
   carry({ request, session, user, agent, leave }: Halves): void {
     const { time, audit, verdict } = this.#options
     const began = time.monotonic()
     let ended = false
+    let unwatch = () => {}
     const onEnd = ({ code, reason, bytesAToB, bytesBToA }: SpliceEnd) => {
       ended = true
+      unwatch()
       session.streams -= 1
       leave()
       if (carrier !== undefined) this.#carriers.delete(carrier)
@@ -76,6 +81,15 @@ export class Carriers {
     }
     let carrier: Carrier | undefined
     const joined = splice(user, agent, { onEnd })
+    // Where a failed network took both peers without a word, nothing is ever sent to them that could fail.
+    const watch = (seen: number) => {
+      unwatch = time.after(carrierSilenceMillis, () => {
+        const carried = joined.bytesAToB + joined.bytesBToA
+        if (carried === seen) joined.close(silent.code, silent.reason)
+        else watch(carried)
+      })
+    }
+    if (!ended) watch(0)
     carrier = { request, session, splice: joined }
     if (!ended) this.#carriers.add(carrier)
     // Between the pairing and here it was neither an opening nor a carrier, so no revocation reached it.

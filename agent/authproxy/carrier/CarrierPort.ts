@@ -3,6 +3,7 @@ import type { Socket } from "node:net"
 import { Either } from "effect"
 import { WebSocketServer } from "ws"
 import { Listener } from "../../../platform/tlsListener.ts"
+import { answerPings } from "../../../protocol/answerPings.ts"
 import { streamProtocol } from "../../../protocol/names.ts"
 import { carrierMaxPayload } from "../../../protocol/splice.ts"
 import { refusalResponse } from "../../../protocol/status.ts"
@@ -37,6 +38,7 @@ export class CarrierPort {
     const upgrades = new WebSocketServer({
       noServer: true,
       perMessageDeflate: false,
+      autoPong: false,
       maxPayload: carrierMaxPayload,
       handleProtocols: () => streamProtocol,
     })
@@ -60,6 +62,7 @@ export class CarrierPort {
         if (Either.isLeft(carrier)) return refused(socket, carrier.left)
         authenticated(socket)
         upgrades.handleUpgrade(request as IncomingMessage, socket, head, (webSocket) => {
+          answerPings(webSocket)
           carriers.add(1, { outcome: "taken" })
           streams.attach(webSocket, carrier.right)
         })
