@@ -13,6 +13,8 @@ export interface ChildrenInput {
   readonly operatorImage: string
   /** The role that is bound; `spec.impersonation.mode` is only the wish. */
   readonly roleMode: ImpersonationMode
+  /** Constrained impersonation worked here once, and nobody has given it up since. */
+  readonly constrainedWorked: boolean
   readonly credentials: {
     /** PKCS #8. */
     readonly sessionKeyPem: string

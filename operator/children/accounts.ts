@@ -8,11 +8,22 @@ import type { ChildrenInput } from "./ChildrenInput.ts"
 import { type Component, childMetadata, clusterMetadata } from "./childMetadata.ts"
 import { type ChildRole, childName } from "./childNames.ts"
 
+/**
+ * On the auth proxy's account, which stays whatever role it has: `true` or `false`, whether constrained impersonation ever worked.
+ * Without it nobody knows.
+ */
+export const constrainedWorkedAnnotation = "clusterconnect.dev/constrained-worked"
+
 /** Without a token: only the auth proxy's own pods ask for theirs. */
 export const serviceAccount = (input: ChildrenInput, component: Component): KubernetesObject => ({
   apiVersion: "v1",
   kind: "ServiceAccount",
-  metadata: childMetadata(input, component, component),
+  metadata: {
+    ...childMetadata(input, component, component),
+    ...(component === "auth-proxy"
+      ? { annotations: { [constrainedWorkedAnnotation]: String(input.constrainedWorked) } }
+      : {}),
+  },
   automountServiceAccountToken: false,
 })
 

@@ -119,6 +119,14 @@ describe("pods", () => {
     }
   })
 
+  test("of the auth proxy have an account that says whether constrained impersonation ever worked", () => {
+    const said = (constrainedWorked: boolean) =>
+      child("ServiceAccount cc-edge-auth-proxy", {}, { constrainedWorked }).metadata.annotations
+    expect(said(true)).toEqual({ "clusterconnect.dev/constrained-worked": "true" })
+    expect(said(false)).toEqual({ "clusterconnect.dev/constrained-worked": "false" })
+    expect(child("ServiceAccount cc-edge-agent").metadata.annotations).toBeUndefined()
+  })
+
   test("are replaced one by one, and an auth proxy may drain for ten minutes", () => {
     for (const component of ["agent", "auth-proxy"])
       expect(child(`Deployment cc-edge-${component}`).spec.strategy).toEqual({

@@ -19,6 +19,8 @@ export interface Changes {
   readonly removed: readonly string[]
   /** On their way out, by whoever deletes them: look again soon, because a pass is not complete before they have gone. */
   readonly leaving: readonly string[]
+  /** The Deployments as they are stored now, with what their controller says of them. */
+  readonly deployments: readonly KubernetesObject[]
 }
 
 /** What one resource's children were when they were written last. One per resource, for the life of the process. */
@@ -41,6 +43,10 @@ export const maintain = (
   Effect.gen(function* () {
     const kubernetes = yield* Kubernetes
     const changes = { written: [] as string[], removed: [] as string[], leaving: [] as string[] }
+    const deployments: KubernetesObject[] = []
+    const isStored = (object: KubernetesObject) => {
+      if (object.kind === "Deployment") deployments.push(object)
+    }
 
     const withdrawn = (ref: ObjectRef, live: KubernetesObject) =>
       Effect.gen(function* () {
@@ -58,9 +64,11 @@ export const maintain = (
         const written = (stored: KubernetesObject) => {
           memory.set(key, rememberedFrom(object, stored))
           changes.written.push(key)
+          isStored(stored)
         }
         switch (verdict._tag) {
           case "Keep":
+            isStored(live!)
             return void memory.set(key, verdict.remembered)
           case "Leaving":
             return void changes.leaving.push(key)
@@ -105,7 +113,7 @@ export const maintain = (
       acting(ref, live.get(nameOf(ref)), (now) => (now === undefined ? Effect.void : withdrawn(ref, now))),
     )
     yield* makeAll(desired.filter((object) => !isRight(object)))
-    return changes
+    return { ...changes, deployments }
   })
 
 const isConflict = (error: unknown): boolean =>

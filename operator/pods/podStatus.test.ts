@@ -9,6 +9,7 @@ const status = {
   role: "tunnel",
   version: "1.0.0",
   instance: "i",
+  relay: "https://relay.example.com",
   sessionKey: "k",
   documentSerial: 7,
   sessions: [{ replica: "relay-0", forSeconds: 3 }],

@@ -37,6 +37,8 @@ export const AgentStatus = Schema.Struct({
   role: Schema.Literal("tunnel"),
   version: Schema.String,
   instance: Schema.String,
+  /** Where its sessions are. */
+  relay: Schema.optional(Schema.String),
   sessionKey: Schema.String,
   documentSerial: Schema.Number,
   credentialsRefused: Schema.optional(Schema.String),

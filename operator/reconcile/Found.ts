@@ -1,5 +1,6 @@
 import type { ConditionReason } from "../../crds/conditions.ts"
 import type { ImpersonationMode } from "../../identity/impersonationRoles.ts"
+import type { KubernetesObject } from "../kubernetes/Kubernetes.ts"
 import type { AgentStatus, AuthProxyStatus, SeenPod } from "../pods/podStatus.ts"
 
 /** Something that keeps the operator from doing a part of its work; what it means for the resource is in its reason. */
@@ -28,9 +29,13 @@ export interface Found {
   readonly previous: readonly Judgement[]
   /** The mistake or the missing thing for which the pass could not go through, the gravest first. */
   readonly hindrances: readonly Hindrance[]
+  /** The credentials were looked at; where the pass did not get so far, nothing is known of them. */
+  readonly credentialsKept: boolean
   /** Why the relay does not know us as we are; undefined when it does. */
   readonly registration: Hindrance | undefined
-  /** Control sessions, by the relay or, where it does not answer the operator, by the agents themselves. */
+  /** The live Deployments of agent and auth proxy; none where the pass did not get so far. */
+  readonly deployments: readonly KubernetesObject[]
+  /** Control sessions of the agents with the relay that the spec names. */
   readonly sessions: number
   /** For how long there was none, by the monotonic clock of this process; 0 while there is one. */
   readonly withoutSessionMillis: number

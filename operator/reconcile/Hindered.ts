@@ -6,7 +6,7 @@ import type { Hindrance } from "./Found.ts"
 /** A step of a pass that cannot be done, with what that means for the resource. */
 export class Hindered extends Data.TaggedError("Hindered")<Hindrance> {}
 
-/** What a failed call means for the resource. `Unreachable` is the API server itself: then no condition can be written either. */
+/** What a failed call means for the resource. */
 export const hindranceOf = (failure: KubernetesFailure): Hindrance => {
   const { message } = failure
   switch (failure.reason) {

@@ -16,6 +16,8 @@ export interface Memory {
   uselessToken: { readonly digest: string; readonly hindrance: Hindrance } | undefined
   /** The role that was bound last by this process. */
   bound: Bound | undefined
+  /** Constrained impersonation worked here once; undefined before the first look at what an earlier process wrote down. */
+  constrainedWorked: boolean | undefined
   /** The identity as last read: a Secret that somebody deletes is made again from it. */
   held: Held | undefined
   /** Where constrained impersonation was refused: the API server's version. Another version is tried again. */
@@ -31,6 +33,7 @@ export const newMemory = (uid: string): Memory => ({
   relayAnsweredMillis: Number.NEGATIVE_INFINITY,
   uselessToken: undefined,
   bound: undefined,
+  constrainedWorked: undefined,
   held: undefined,
   constrainedRefusedAt: undefined,
   failures: 0,

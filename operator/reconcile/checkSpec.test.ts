@@ -58,3 +58,12 @@ test("an issuer that signs for everybody, without a rule on an owner, is MultiTe
   const owned = { ...github, claimValidationRules: [{ claim: "repository_owner_id", requiredValue: "1" }] }
   expect(specFault(spec([owned]))).toBeUndefined()
 })
+
+test.each(["https://relay.example.com:99999", "https://10.0.0.256", "https://[1:2]", "https://xn--a.com"])(
+  "a relay URL that the definition lets in and nobody can dial is named: %s",
+  (url) => {
+    const fault = specFault(spec([entry], { relay: { url } }))
+    expect(fault?.reason).toBe("ChildRefused")
+    expect(fault?.message).toStartWith(`spec.relay.url: ${url} is no URL`)
+  },
+)

@@ -14,7 +14,7 @@ export interface Named {
   readonly audiences: Readonly<Record<string, string>>
 }
 
-/** @throws {TypeError} for a relay URL that the definition would not have let in */
+/** @throws {TypeError} for a relay URL in which {@link specFault} finds a fault */
 export const namesOf = ({ clusterName, relay, authentication }: ClusterConnectSpec): Named => {
   const url = relayUrl(relay.url)
   const own = defaultClusterAudience(url, clusterName)
@@ -27,6 +27,11 @@ export const namesOf = ({ clusterName, relay, authentication }: ClusterConnectSp
 
 /** What an auth proxy would not take of this spec; undefined when it takes all. The definition cannot say it all in its rules. */
 export const specFault = (spec: ClusterConnectSpec): Hindrance | undefined => {
+  if (!URL.canParse(spec.relay.url))
+    return {
+      reason: reason.childRefused,
+      message: `spec.relay.url: ${spec.relay.url} is no URL: expected https://host[:port] with a host name or address and a port up to 65535`,
+    }
   const url = relayUrl(spec.relay.url)
   const decoded = decodeEntries(spec.authentication.jwt)
   if (Either.isLeft(decoded)) return invalid(ParseResult.TreeFormatter.formatErrorSync(decoded.left))

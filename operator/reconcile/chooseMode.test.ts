@@ -28,6 +28,11 @@ test.each<[string, Partial<ModeEvidence>, ReturnType<typeof chooseMode>]>([
     { present: "Constrained", wasConstrained: true, serverVersion: "1.35" },
     "Constrained",
   ],
+  [
+    "an older server where it had worked, by an operator that does not know what is bound",
+    { wasConstrained: true, serverVersion: "1.35" },
+    "Constrained",
+  ],
   ["a server that was upgraded", { present: "Legacy" }, "Constrained"],
   ["a server that refused it before", { present: "Legacy", constrainedRefused: true }, "Legacy"],
 ])("Auto on %s", (_, changes, expected) => expect(chooseMode({ ...fresh, ...changes })).toBe(expected as never))

@@ -7,7 +7,7 @@ export interface ModeEvidence {
   readonly serverVersion: string | undefined
   /** What is bound now; undefined before the first binding. */
   readonly present: ImpersonationMode | undefined
-  /** Constrained impersonation worked here once. */
+  /** Constrained impersonation worked here once, and no person has named Legacy since. */
   readonly wasConstrained: boolean
   /** Every ready auth proxy was refused, well after the constrained role was bound. */
   readonly constrainedRefused: boolean
@@ -24,10 +24,10 @@ const constrainedFrom = [1, 36] as const
 export const chooseMode = (evidence: ModeEvidence): ImpersonationMode | undefined => {
   const { wanted, serverVersion, present, wasConstrained, constrainedRefused } = evidence
   if (wanted !== "Auto") return wanted
-  if (present === "Constrained" && wasConstrained) return "Constrained"
+  if (wasConstrained) return "Constrained"
   if (serverVersion === undefined) return present
   if (!hasConstrained(serverVersion)) return "Legacy"
-  return constrainedRefused && !wasConstrained ? "Legacy" : "Constrained"
+  return constrainedRefused ? "Legacy" : "Constrained"
 }
 
 const hasConstrained = (version: string): boolean => {

@@ -1,61 +1,8 @@
 import { describe, expect, test } from "bun:test"
-import type { AgentStatus, AuthProxyStatus, SeenPod } from "../pods/podStatus.ts"
 import { decide } from "./decide.ts"
 import type { Found, Judgement } from "./Found.ts"
+import { agent, authProxy, authProxyStatus, bound, healthy, probing } from "./testing/found.ts"
 
-const agent = (changes: Partial<SeenPod<AgentStatus>> = {}): SeenPod<AgentStatus> => ({
-  name: "cc-edge-agent-1",
-  ready: true,
-  terminating: false,
-  trouble: undefined,
-  status: {
-    role: "tunnel",
-    version: "1.0.0",
-    instance: "i",
-    sessionKey: "k",
-    documentSerial: 1,
-    sessions: [{ replica: "relay-0" }],
-  },
-  ...changes,
-})
-
-const authProxyStatus: AuthProxyStatus = {
-  role: "auth-proxy",
-  version: "1.0.0",
-  configuration: { hash: "h1" },
-  issuers: [{ name: "main", url: "https://idp.example.com", ready: true }],
-  servingCertificate: { fingerprint256: "AA", notAfter: "2027-01-01T00:00:00.000Z" },
-  impersonation: { apiServer: { version: "1.37", impersonation: "allowed", checkedAt: "2026-01-01T00:00:00.000Z" } },
-  draining: false,
-}
-const authProxy = (
-  changes: Partial<SeenPod<AuthProxyStatus>> = {},
-  status: Partial<AuthProxyStatus> = {},
-): SeenPod<AuthProxyStatus> => ({
-  name: "cc-edge-auth-proxy-1",
-  ready: true,
-  terminating: false,
-  trouble: undefined,
-  status: { ...authProxyStatus, ...status },
-  ...changes,
-})
-const probing = (impersonation: "unknown" | "allowed" | "forbidden") =>
-  authProxy({}, { impersonation: { apiServer: { impersonation, checkedAt: "2026-01-01T00:00:00Z" } } })
-
-const bound = { mode: "Constrained", sinceMillis: Date.parse("2025-12-31T23:59:00Z") } as const
-const healthy: Found = {
-  previous: [],
-  hindrances: [],
-  registration: undefined,
-  sessions: 2,
-  withoutSessionMillis: 0,
-  agents: [agent(), agent({ name: "cc-edge-agent-2" })],
-  authProxies: [authProxy(), authProxy({ name: "cc-edge-auth-proxy-2" })],
-  configurationHash: "h1",
-  bound,
-  relayAudienceAllowed: false,
-  rotation: undefined,
-}
 const judge = (changes: Partial<Found>) => decide({ ...healthy, ...changes })
 const shown = (changes: Partial<Found>) =>
   Object.fromEntries(judge(changes).conditions.map(({ type, status, reason }) => [type, `${status} ${reason}`]))
@@ -221,6 +168,34 @@ describe("the configuration", () => {
         "Reconciling",
       ),
     ).toBe("pod cc-edge-auth-proxy-1 does not take the configuration: jwt[0]: no"))
+})
+
+describe("credentials at which nobody looked in this pass", () => {
+  const fault = { reason: "AuthenticationInvalid", message: "m" } as const
+  const unseen: Partial<Found> = { credentialsKept: false, hindrances: [fault] }
+
+  test("are Unknown where nothing was known", () => {
+    expect(shown(unseen)).toMatchObject({
+      CredentialsValid: "Unknown Progressing",
+      Ready: "False AuthenticationInvalid",
+    })
+    expect(messageOf(unseen, "CredentialsValid")).not.toContain("accepts")
+  })
+
+  test.each([before("CredentialsValid", "True", "Valid"), before("CredentialsValid", "False", "RegistrationRefused")])(
+    "are as they were: %p",
+    (was) => expect(judge({ ...unseen, previous: [was] }).conditions).toContainEqual(was),
+  )
+
+  test("are False when they are what is damaged, whatever was known", () => {
+    const damaged = { reason: "CredentialsDamaged", message: "restore it" } as const
+    const found = { ...unseen, hindrances: [damaged], previous: wasFine }
+    expect(shown(found)).toMatchObject({
+      CredentialsValid: "False CredentialsDamaged",
+      Stalled: "True CredentialsDamaged",
+    })
+    expect(messageOf(found, "CredentialsValid")).toBe("restore it")
+  })
 })
 
 describe("hindrances", () => {

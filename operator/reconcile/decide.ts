@@ -1,6 +1,7 @@
 import { type ConditionReason, conditionReason as reason, conditionType as type } from "../../crds/conditions.ts"
 import type { Found, Hindrance, Judgement } from "./Found.ts"
 import { agentAvailable, connected, credentialsValid, impersonationReady, serving, troubleOf } from "./parts.ts"
+import { rollingOut } from "./rollout.ts"
 
 /** What needs a person. Everything else goes by itself, however long it takes. */
 const needsPerson: ReadonlySet<ConditionReason> = new Set([
@@ -18,7 +19,10 @@ export const isStalling = (why: ConditionReason): boolean => needsPerson.has(why
 
 export interface Verdict {
   readonly conditions: readonly Judgement[]
-  /** Every ready auth proxy has loaded what this generation asks for, and there is one; or only a person can make it so (kstatus: Failed). */
+  /**
+   * The pods are those that this generation asks for, every ready auth proxy has loaded its configuration, and there is one; or only a
+   * person can make it so (kstatus: Failed).
+   */
   readonly observed: boolean
   /** Of the ready auth proxies; undefined when there is none or they differ. */
   readonly authProxyVersion: string | undefined
@@ -30,9 +34,10 @@ export interface Verdict {
  */
 export const decide = (found: Found): Verdict => {
   const parts = [connected(found), agentAvailable(found), credentialsValid(found), impersonationReady(found)]
-  const observed = hasLoaded(found)
+  const rollout = rollingOut(found)
+  const observed = rollout === undefined && hasLoaded(found)
   const broken = brokenBy(found, parts)
-  const pending = broken ?? pendingBy(found, observed)
+  const pending = broken ?? pendingBy(found, rollout, observed)
   const ready: Judgement =
     broken === undefined
       ? { type: type.ready, status: "True", reason: reason.succeeded, message: "the cluster can be reached" }
@@ -91,7 +96,7 @@ const issuerUnreachable = (issuer: {
 })
 
 /** The first reason for which the cluster can be reached, but not as this generation of the spec wants it. */
-const pendingBy = (found: Found, observed: boolean): Hindrance | undefined => {
+const pendingBy = (found: Found, rollout: Hindrance | undefined, observed: boolean): Hindrance | undefined => {
   if (found.hindrances[0] !== undefined) return found.hindrances[0]
   const proxies = serving(found)
   const refusing = proxies.find(({ status }) => status.configuration.failure !== undefined)
@@ -100,6 +105,7 @@ const pendingBy = (found: Found, observed: boolean): Hindrance | undefined => {
       reason: reason.progressing,
       message: `pod ${refusing.name} does not take the configuration: ${refusing.status.configuration.failure}`,
     }
+  if (rollout !== undefined) return rollout
   if (!observed)
     return { reason: reason.progressing, message: "not every auth proxy has loaded the present configuration" }
   const issuer = proxies.flatMap(({ status }) => status.issuers).find(({ ready }) => !ready)

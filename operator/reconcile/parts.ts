@@ -58,9 +58,15 @@ export const agentAvailable = (found: Found): Judgement => {
     : judge("False", reason.agentUnavailable, `no agent runs: ${troubleOf(found.agents, "agent")}`)
 }
 
-/** CredentialsValid: whether the cluster's keys are where they have to be. */
+/** CredentialsValid: whether the cluster's keys are where they have to be. Where nobody looked, as it was. */
 export const credentialsValid = (found: Found): Judgement => {
   const judge = judged(type.credentialsValid)
+  const damaged = found.hindrances.find((one) => one.reason === reason.credentialsDamaged)
+  if (damaged !== undefined) return judge("False", damaged.reason, damaged.message)
+  if (!found.credentialsKept)
+    return (
+      previously(found, type.credentialsValid) ?? judge("Unknown", reason.progressing, "nobody has looked at them yet")
+    )
   const why = found.registration
   if (why !== undefined) {
     const before = previously(found, type.credentialsValid)

@@ -1,8 +1,7 @@
-import { Effect } from "effect"
+import { Cause, Effect } from "effect"
 import type { ClusterConnect } from "../../crds/ClusterConnect.ts"
 import { conditionReason as reason, conditionType as type } from "../../crds/conditions.ts"
 import { childrenOf } from "../children/childrenOf.ts"
-import { type HttpProxy, httpProxyFrom } from "../children/httpProxy.ts"
 import { type ChildForeign, maintain } from "../children/maintain.ts"
 import type { CredentialsDamaged } from "../credentials/CredentialState.ts"
 import type { Held } from "../credentials/identitySecret.ts"
@@ -10,6 +9,7 @@ import { keepCredentials } from "../credentials/keepCredentials.ts"
 import type { Kubernetes, KubernetesFailure, KubernetesObject } from "../kubernetes/Kubernetes.ts"
 import { observePods, type SeenPods } from "../pods/observePods.ts"
 import type { AgentStatus } from "../pods/podStatus.ts"
+import { sessionsAt } from "../pods/sessionsAt.ts"
 import type { OperatorSettings } from "../settings.ts"
 import { specFault } from "./checkSpec.ts"
 import { decide } from "./decide.ts"
@@ -19,8 +19,8 @@ import { isHeld, withFinalizer } from "./finalizer.ts"
 import { Hindered, hindranceOf } from "./Hindered.ts"
 import { heldCredentials, wantedOf } from "./heldCredentials.ts"
 import { type Memory, monotonicMillis } from "./Memory.ts"
-import { modeFor } from "./modeFor.ts"
-import { routeOf, secretValue } from "./references.ts"
+import { constrainedWorkedBefore, modeFor } from "./modeFor.ts"
+import { httpProxyOf, routeOf } from "./references.ts"
 import type { Surroundings } from "./surroundings.ts"
 import { conditionsIn, writeStatus, writeSuspended } from "./writeStatus.ts"
 
@@ -41,6 +41,8 @@ type Fault = Hindered | KubernetesFailure | ChildForeign | CredentialsDamaged
 /** What was done in a pass, as far as it got. */
 interface Work {
   held?: Held
+  credentialsKept?: true
+  deployments?: Found["deployments"]
   registration?: Hindrance | undefined
   rotation?: string | undefined
   configurationHash?: string
@@ -49,7 +51,7 @@ interface Work {
 
 /**
  * One pass over a resource that is not being deleted: looks, acts, and says in the status what was found. A step that cannot be
- * done shows there and leaves what runs as it is. Fails only when the API server does not answer, or refuses even the look.
+ * done shows there and leaves what runs as it is. Fails only when the API server does not let it look, or write the status.
  */
 export const pass = (
   context: PassContext,
@@ -61,25 +63,27 @@ export const pass = (
     if ((object.spec as { suspend?: unknown } | undefined)?.suspend === true)
       return yield* Effect.as(writeSuspended(object), "settled" as const)
 
-    const pods = yield* observePods(settings.namespace, object.metadata.name)
+    const resource = yield* Effect.either(decodeResource(object))
+    const seen = yield* observePods(settings.namespace, object.metadata.name)
+    const pods =
+      resource._tag === "Left" ? seen : { ...seen, agents: sessionsAt(resource.right.spec.relay.url, seen.agents) }
     const sessions = pods.agents.flatMap(({ terminating, status }) => (terminating ? [] : (status?.sessions ?? [])))
     const nowMillis = yield* monotonicMillis
     memory.sessionlessSinceMillis = sessions.length > 0 ? undefined : (memory.sessionlessSinceMillis ?? nowMillis)
 
     const work: Work = {}
-    const resource = yield* Effect.either(decodeResource(object))
     const done =
       resource._tag === "Left"
         ? resource
-        : yield* Effect.either(act(context, resource.right, pods, sessions.length === 0, work))
-    if (done._tag === "Left" && done.left._tag === "KubernetesFailure" && done.left.reason === "Unreachable")
-      return yield* done.left
+        : yield* Effect.either(unbroken(act(context, resource.right, pods, sessions.length === 0, work)))
 
     const verdict = decide({
       ...pods,
       previous: conditionsIn(object) as Found["previous"],
       hindrances: done._tag === "Left" ? [meaningOf(done.left)] : [],
+      credentialsKept: work.credentialsKept === true,
       registration: work.registration,
+      deployments: work.deployments ?? [],
       sessions: sessions.length,
       withoutSessionMillis: memory.sessionlessSinceMillis === undefined ? 0 : nowMillis - memory.sessionlessSinceMillis,
       configurationHash: work.configurationHash,
@@ -142,6 +146,7 @@ const act = (
       ),
     )
     memory.held = work.held = kept.held
+    work.credentialsKept = true
     work.registration = kept.registration
     work.rotation = kept.rotation
     work.moved = kept.moved
@@ -149,6 +154,7 @@ const act = (
     const proven = conditionsIn(resource as KubernetesObject).find(
       (one) => one.type === type.impersonationReady && one.status !== "Unknown",
     )
+    memory.constrainedWorked ??= yield* constrainedWorkedBefore(namespace, resource.metadata.name)
     const mode = modeFor(
       spec.impersonation.mode,
       around.serverVersion,
@@ -163,6 +169,7 @@ const act = (
       namespace,
       operatorImage: settings.image,
       roleMode: mode,
+      constrainedWorked: memory.constrainedWorked === true,
       credentials: { sessionKeyPem: state.session.pem, signedDocument: state.signedDocument, leaf: state.leaf },
       httpProxy,
       digestKey: Buffer.from(state.digestKey, "hex"),
@@ -177,6 +184,7 @@ const act = (
         sinceMillis: proven === undefined && memory.bound === undefined ? begunMillis : Date.now() + REBOUND_MILLIS,
       }
     work.configurationHash = children.configurationHash
+    work.deployments = changes.deployments
     if (changes.written.length + changes.removed.length > 0)
       yield* Effect.logInfo("children changed", { written: changes.written, removed: changes.removed })
     if (changes.leaving.length > 0)
@@ -185,6 +193,20 @@ const act = (
         message: `waits for the deletion of ${changes.leaving.join(", ")}`,
       })
   })
+
+/** A mistake of ours is told like any hindrance. Its words stay in the log: they may quote what is secret. */
+const unbroken = <R>(acting: Effect.Effect<void, Fault, R>): Effect.Effect<void, Fault, R> =>
+  acting.pipe(
+    Effect.catchAllDefect((defect) =>
+      Effect.zipRight(
+        Effect.logError("a pass broke", Cause.die(defect)),
+        new Hindered({
+          reason: reason.progressing,
+          message: `the operator broke on this resource (${defect instanceof Error ? defect.name : typeof defect}), which is a mistake of its own: its log says where; tried again`,
+        }),
+      ),
+    ),
+  )
 
 const agentShown = ({ sessionKey, documentSerial, sessions }: AgentStatus) => ({
   sessionKey,
@@ -196,25 +218,6 @@ const outdated = (fields: readonly string[]): Hindered =>
   new Hindered({
     reason: reason.crdOutdated,
     message: `the definition of ClusterConnect is older than this operator and lacks ${fields.slice(0, 5).join(", ")}${fields.length > 5 ? ` and ${fields.length - 5} more` : ""}: apply the definition of the operator's version`,
-  })
-
-const httpProxyOf = (
-  namespace: string,
-  { spec }: ClusterConnect,
-): Effect.Effect<HttpProxy | undefined, Hindered | KubernetesFailure, Kubernetes> =>
-  Effect.gen(function* () {
-    const ref = spec.relay.httpProxySecretRef
-    if (ref === undefined) return undefined
-    const text = yield* secretValue(namespace, "spec.relay.httpProxySecretRef", ref)
-    return yield* httpProxyFrom(text).pipe(
-      Effect.mapError(
-        ({ message }) =>
-          new Hindered({
-            reason: reason.childRefused,
-            message: `Secret ${namespace}/${ref.name}, key ${ref.key}: ${message}`,
-          }),
-      ),
-    )
   })
 
 const meaningOf = (fault: Fault): Hindrance => {

@@ -1,9 +1,9 @@
 import { Effect } from "effect"
-import { kind } from "../../crds/ClusterConnect.ts"
+import { type ClusterConnect, kind } from "../../crds/ClusterConnect.ts"
 import type { ClusterConnectSpec } from "../../crds/ClusterConnectSpec.ts"
 import { conditionReason as reason } from "../../crds/conditions.ts"
 import { OutboundInvalid, type Route, trustedRoots } from "../../platform/outbound.ts"
-import type { HttpProxy } from "../children/httpProxy.ts"
+import { type HttpProxy, httpProxyFrom } from "../children/httpProxy.ts"
 import { Kubernetes, type KubernetesFailure, type KubernetesObject } from "../kubernetes/Kubernetes.ts"
 import { Hindered } from "./Hindered.ts"
 
@@ -63,4 +63,24 @@ export const routeOf = (
       if (!(error instanceof OutboundInvalid)) throw error
       return new Hindered({ reason: reason.childRefused, message: `spec.relay.caBundle: ${error.detail}` })
     },
+  })
+
+/** The HTTP proxy that the spec names; undefined when it names none. */
+export const httpProxyOf = (
+  namespace: string,
+  { spec }: Pick<ClusterConnect, "spec">,
+): Effect.Effect<HttpProxy | undefined, Hindered | KubernetesFailure, Kubernetes> =>
+  Effect.gen(function* () {
+    const ref = spec.relay.httpProxySecretRef
+    if (ref === undefined) return undefined
+    const text = yield* secretValue(namespace, "spec.relay.httpProxySecretRef", ref)
+    return yield* httpProxyFrom(text).pipe(
+      Effect.mapError(
+        ({ message }) =>
+          new Hindered({
+            reason: reason.childRefused,
+            message: `Secret ${namespace}/${ref.name}, key ${ref.key}: ${message}`,
+          }),
+      ),
+    )
   })

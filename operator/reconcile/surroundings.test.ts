@@ -16,6 +16,20 @@ const server = ApiServer.of({
   lines: () => Effect.never,
 })
 
+test.each([
+  [403, "AccessDenied"],
+  [500, "Unreachable"],
+  [200, "Unreachable"],
+] as const)("an API server that answers %i where its version is, is an answer: %s", (code, reason) =>
+  Effect.gen(function* () {
+    const answer = { code, body: {}, status: { message: "no" } }
+    const refusing = ApiServer.of({ ...server, exchanged: () => Effect.succeed(answer) })
+    const surroundings = yield* Effect.provideService(makeSurroundings, ApiServer, refusing)
+    const failure = yield* Effect.flip(Effect.provideService(surroundings, Kubernetes, new StoredObjects().calls))
+    expect(failure).toMatchObject({ reason, status: code })
+  }).pipe(Effect.runPromise),
+)
+
 test("an API server that takes itself off the list while it restarts is not shut out by the network policy", () =>
   Effect.gen(function* () {
     const stored = new StoredObjects()

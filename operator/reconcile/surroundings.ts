@@ -1,5 +1,5 @@
 import { Clock, Effect } from "effect"
-import { ApiServer } from "../kubernetes/ApiServer.ts"
+import { ApiServer, refusal } from "../kubernetes/ApiServer.ts"
 import { Kubernetes, KubernetesFailure, type KubernetesObject } from "../kubernetes/Kubernetes.ts"
 import { definitionRef, missingFields } from "./crdOutdated.ts"
 
@@ -29,6 +29,7 @@ export const makeSurroundings: Effect.Effect<
   const version = Effect.gen(function* () {
     const call = { method: "GET", path: "/version", verb: "get", object: "/version" } as const
     const answer = yield* server.exchanged(call)
+    if (answer.code >= 300) return yield* refusal(call, answer)
     const {
       major,
       minor,

@@ -11,6 +11,8 @@ import { conditionsFrom, sameStatus, transitions } from "./statusOf.ts"
 
 /** By Flux and kubectl users: a new text asks for a pass now, and the status says which was the last that had one. */
 const requestedAt = "reconcile.fluxcd.io/requestedAt"
+/** What the definition allows of it in the status: a longer text is acknowledged by its beginning. */
+const MAX_HANDLED_CHARACTERS = 256
 
 type Status = typeof ClusterConnectStatus.Encoded
 
@@ -84,7 +86,8 @@ const written = (resource: KubernetesObject, fields: Status): Effect.Effect<void
   Effect.gen(function* () {
     const kubernetes = yield* Kubernetes
     const { name, uid, annotations } = resource.metadata
-    const handled = annotations?.[requestedAt]
+    const requested = annotations?.[requestedAt]
+    const handled = requested && [...requested].slice(0, MAX_HANDLED_CHARACTERS).join("")
     const { lastHandledReconcileAt: _, ...rest } = fields
     const status: Status = { ...rest, ...(handled === undefined ? {} : { lastHandledReconcileAt: handled }) }
     if (sameStatus(resource.status, status)) return

@@ -90,8 +90,9 @@ export class ChildrenCluster {
     return this.cluster.run(this.cluster.kubectl, [`--kubeconfig=${this.kubeconfig}`, ...args], { input })
   }
 
+  /** What a pass has done. */
   pass(input: ChildrenInput, memory: ChildMemory) {
-    return this.run(maintain(childrenOf(input), memory))
+    return this.run(Effect.map(maintain(childrenOf(input), memory), ({ deployments: _, ...done }) => done))
   }
 
   /** `KIND/NAME` as kubectl has it. */

@@ -8,6 +8,7 @@ import { childName } from "../../operator/children/childNames.ts"
 import type { Cluster } from "../cluster/Cluster.ts"
 import { type Registry, startRegistry } from "../cluster/delivery/startRegistry.ts"
 import { startCluster } from "../cluster/startCluster.ts"
+import { eventually } from "../world/eventually.ts"
 import { type Outside, startOutside } from "../world/Outside.ts"
 import { type Starter, starter } from "../world/Starter.ts"
 import { startUser, type User } from "../world/User.ts"
@@ -43,7 +44,7 @@ export interface OperatorWorld {
   connect(wish: Omit<Wish, "joinTokenSecret" | "outside"> & { readonly outside?: Outside }): Promise<void>
   /** Returns when the resource is Ready; what it is instead is in the error. */
   ready(resource: string): Promise<void>
-  /** Returns when all that the resource wants runs: every pod of agent and auth proxy, and a control session of each agent. */
+  /** Returns when all that the resource wants runs: every pod of agent and auth proxy, and a control session of each agent; and its status knows. */
   complete(resource: string): Promise<void>
   /** What the resource's status shows for clients to pin. */
   pin(resource: string): Promise<string>
@@ -154,6 +155,10 @@ const world = (parts: {
         "--output=jsonpath={.spec.agent.replicas}",
       ])
       await until(resource, `jsonpath={.status.agent.sessions}=${agents}`)
+      await eventually(`${resource} shows that its rollouts are over`, 90_000, async () => {
+        const seen = await field(resource, ".status.conditions[?(@.type=='Reconciling')].reason")
+        return seen === "Progressing" ? { seen } : { done: undefined }
+      })
       await until(resource, "condition=Ready")
     },
     pin: (resource) => field(resource, ".status.identityPin"),

@@ -51,6 +51,7 @@ export const childrenInput = (
   namespace: "clusterconnect",
   operatorImage: "registry.example.com:5000/clusterconnect:1.2.3",
   roleMode: "Constrained",
+  constrainedWorked: true,
   credentials,
   httpProxy: undefined,
   digestKey: new Uint8Array(32).fill(7),
