@@ -8,7 +8,7 @@ import { newSigningKeys } from "./testing/signingKeys.ts"
 import { down, held, hits, newIssuer, stateOf, tokenNow, until, verifierFor } from "./testing/verifierUnderTest.ts"
 
 describe("readiness", () => {
-  effectTest("comes with the first keys of every issuer and stays when an issuer fails later", () =>
+  effectTest("comes when every issuer was asked, and stays when an issuer fails later", () =>
     Effect.gen(function* () {
       const [first, second] = [yield* newIssuer, yield* newIssuer]
       const gate = held()
@@ -27,6 +27,19 @@ describe("readiness", () => {
       yield* TestClock.adjust(Duration.times(reloadInterval, 2))
       yield* until(verifier, (state) => state.failure !== undefined)
       expect(yield* verifier.ready).toBe(true)
+    }),
+  )
+  effectTest("does not wait for an issuer that cannot be read when another one can, and waits while none can", () =>
+    Effect.gen(function* () {
+      const [broken, good] = [yield* newIssuer, yield* newIssuer]
+      broken.answers.set(discoveryPath, down)
+      const alone = yield* verifierFor(broken)
+      yield* until(alone, (state) => state.failure !== undefined)
+      expect(yield* alone.ready).toBe(false)
+      const verifier = yield* makeTokenVerifier({ entries: [broken.entry({ name: "broken" }), good.entry()] })
+      while (!(yield* verifier.ready)) yield* Effect.yieldNow()
+      expect((yield* verifier.issuers).map(({ ready }) => ready)).toEqual([false, true])
+      expect((yield* verifier.verify(yield* tokenNow(good))).subject).toBe("alice")
     }),
   )
   effectTest("is reached by itself when the issuer comes up later", () =>

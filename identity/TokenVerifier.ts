@@ -53,9 +53,12 @@ export interface TokenVerifierOptions {
 export interface TokenVerifierService {
   /** Accepts a bearer token or says why not. Never fails otherwise; at most one pair of requests to the issuer per cooldown. */
   readonly verify: (token: string) => Effect.Effect<VerifiedToken, TokenRefusal>
-  /** True once every issuer's keys have been read at least once; never false again. */
+  /**
+   * True once the keys of one issuer have been read and every other was tried: one that is down must not keep out everybody else's
+   * users. Never false again.
+   */
   readonly ready: Effect.Effect<boolean>
-  /** Completes when {@link ready} becomes true. */
+  /** Completes when every issuer's keys have been read once. */
   readonly awaitReady: Effect.Effect<void>
   /** Per issuer, in the order of the entries. */
   readonly issuers: Effect.Effect<readonly IssuerState[]>
@@ -126,7 +129,9 @@ export const makeTokenVerifier = (
       verify,
       ready: Effect.map(
         Effect.forEach(sources, ({ keys }) => keys.state),
-        (states) => states.every((state) => state.ready),
+        (states) =>
+          states.every(({ ready, failure }) => ready || failure !== undefined) &&
+          (states.length === 0 || states.some(({ ready }) => ready)),
       ),
       awaitReady: Effect.forEach(sources, ({ keys }) => keys.awaitReady, { discard: true }),
       issuers: Effect.forEach(sources, ({ keys }) => keys.state),

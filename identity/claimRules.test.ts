@@ -2,6 +2,8 @@ import { describe, expect, test } from "bun:test"
 import { unmetRule } from "./claimRules.ts"
 import type { ClaimValidationRule } from "./JwtEntry.ts"
 
+const onEmail: ClaimValidationRule = { claim: "email", requiredValue: "a@b" }
+
 describe("a rule", () => {
   const table: readonly (readonly [string, ClaimValidationRule, Record<string, unknown>, boolean])[] = [
     ["is met by the required value", { claim: "a", requiredValue: "1" }, { a: "1" }, true],
@@ -14,6 +16,10 @@ describe("a rule", () => {
     ["is not met by a number", { claim: "a", requiredValue: "1" }, { a: 1 }, false],
     ["is not met by a list that contains the value", { claim: "a", requiredValue: "1" }, { a: ["1"] }, false],
     ["is not met by an inherited member", { claim: "constructor", requiredValues: ["x"] }, {}, false],
+    ["on email is met by a verified address", onEmail, { email: "a@b", email_verified: true }, true],
+    ["on email is met where nothing is said about verification", onEmail, { email: "a@b" }, true],
+    ["on email is not met by an unverified address", onEmail, { email: "a@b", email_verified: false }, false],
+    ["on email is not met by a text that says verified", onEmail, { email: "a@b", email_verified: "true" }, false],
     ["without any value is never met", { claim: "a" }, { a: "" }, false],
     ["without a claim is never met", { requiredValue: "1" }, { "": "1" }, false],
   ]

@@ -198,6 +198,11 @@ describe("issuers that sign for everybody need a rule on an owner", () => {
     ["https://login.microsoftonline.us/common/v2.0", "tid"],
     ["https://sts.windows.net/common/", "tid"],
     ["https://login.microsoftonline.com/9188040d-6c67-4c5b-b112-36a304b66dad/v2.0", "tid"],
+    ["https://accounts.google.com", "hd"],
+    ["https://accounts.google.com", "sub"],
+    ["https://accounts.google.com", "email"],
+    ["https://agent.buildkite.com", "organization_id"],
+    ["https://app.terraform.io", "terraform_organization_id"],
   ] as const) {
     const issuer = { url, audiences: ["a"] }
     test(`${url} without one is refused`, () =>
@@ -213,12 +218,16 @@ describe("issuers that sign for everybody need a rule on an owner", () => {
     "https://TOKEN.actions.githubusercontent.com/",
     "https://token.actions.githubusercontent.com:443",
     "https://gitlab.com/",
+    "https://Accounts.Google.com/",
+    "https://agent.buildkite.com:443",
+    "https://app.terraform.io/",
   ])
     test(`another spelling does not help: ${url}`, () =>
       expect(faultsOf(raw({ issuer: { url, audiences: ["a"] } }))).toEqual(["MultiTenantIssuer jwt[0].issuer.url"]))
   for (const url of [
     "https://login.microsoftonline.com/3f1c2a52-9b1e-4c5f-8a7e-0d9b8c7a6f5e/v2.0",
     "https://gitlab.example.com",
+    "https://terraform.example.com",
     "https://token.actions.githubusercontent.com/acme",
   ])
     test(`an issuer of one owner needs none: ${url}`, () =>

@@ -3,7 +3,7 @@ import type { ClaimValidationRule } from "./JwtEntry.ts"
 interface MultiTenantIssuer {
   readonly service: string
   readonly matches: (url: URL) => boolean
-  /** Claims whose value names one owner and is never given to another one, unlike names of accounts and repositories. */
+  /** Claims whose value names one owner. Where the service has ids, ids: names of accounts and repositories are given to others. */
   readonly ownerClaims: readonly string[]
 }
 
@@ -57,6 +57,23 @@ const multiTenantIssuers: readonly MultiTenantIssuer[] = [
       entraHosts.has(url.host) &&
       entraTenantsOfEverybody.has(decodedText(url.pathname.split("/")[1] ?? "").toLowerCase()),
     ownerClaims: ["tid"],
+  },
+  {
+    service: "Google",
+    matches: at("accounts.google.com"),
+    // Service accounts, which anybody makes and which have tokens for any audience, have no hd. unmetRule wants an email verified.
+    ownerClaims: ["hd", "sub", "email"],
+  },
+  {
+    service: "Buildkite",
+    matches: at("agent.buildkite.com"),
+    // In the token only when the step asks for them: buildkite-agent oidc request-token --claim organization_id
+    ownerClaims: ["organization_id", "pipeline_id"],
+  },
+  {
+    service: "HCP Terraform",
+    matches: at("app.terraform.io"),
+    ownerClaims: ["terraform_organization_id", "terraform_project_id", "terraform_workspace_id"],
   },
 ]
 

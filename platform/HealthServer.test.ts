@@ -36,6 +36,17 @@ test("readiness follows its checks and names the one that failed", async () => {
   })
 })
 
+test("what is optional is told and keeps nobody away", async () => {
+  const ready = Effect.succeed([
+    { name: "serving", ok: true },
+    { name: "database", ok: false, optional: true, detail: "disk full" },
+  ])
+  await served({ ready }, async (get) => {
+    const answer = await get("/readyz")
+    expect([answer.status, await answer.text()]).toEqual([200, "[+] serving\n[!] database: disk full\nok\n"])
+  })
+})
+
 test("liveness does not depend on readiness", async () => {
   await served({ ready: Effect.succeed([{ name: "relay", ok: false }]) }, async (get) => {
     expect((await get("/livez")).status).toBe(200)

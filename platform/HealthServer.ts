@@ -18,13 +18,15 @@ export interface Check {
   readonly name: string
   readonly ok: boolean
   readonly detail?: string
+  /** The program is of use without it: told, and no reason to send nobody here. */
+  readonly optional?: boolean
 }
 
 export interface HealthOptions<R = never> {
   readonly host: string
   /** 0 takes a free one. */
   readonly port: number
-  /** Ready if all are ok. Asked at every probe, so it must be cheap. */
+  /** Ready if all are ok that are not optional. Asked at every probe, so it must be cheap. */
   readonly ready: Effect.Effect<readonly Check[], never, R>
   /** Never about the relay, the issuer or anything else outside: a restart heals none of them. */
   readonly live?: Effect.Effect<readonly Check[], never, R>
@@ -105,8 +107,10 @@ function answer<R>(options: HealthOptions<R>, request: http.IncomingMessage): Ef
 }
 
 function verdict(checks: readonly Check[]): Answer {
-  const lines = checks.map(({ name, ok, detail }) => `[${ok ? "+" : "-"}] ${name}${detail ? `: ${detail}` : ""}`)
-  const ok = checks.every((check) => check.ok)
+  const lines = checks.map(
+    ({ name, ok, optional, detail }) => `[${ok ? "+" : optional ? "!" : "-"}] ${name}${detail ? `: ${detail}` : ""}`,
+  )
+  const ok = checks.every((check) => check.ok || check.optional)
   return plain(ok ? 200 : 503, `${[...lines, ok ? "ok" : "not ok"].join("\n")}\n`)
 }
 

@@ -9,6 +9,7 @@ import {
   path,
   relayHost,
   relayUrl,
+  safeRelayUrl,
 } from "./names.ts"
 
 describe("the relay's URL", () => {
@@ -40,6 +41,31 @@ describe("the relay's URL", () => {
   test("never puts a password into its error", () => {
     expect(() => relayUrl("https://user:hunter2secret@relay.example.com")).toThrow(/^(?!.*hunter2).*$/)
     expect(() => relayUrl("ftp://user:hunter2secret@x")).toThrow(/^(?!.*hunter2).*$/)
+  })
+})
+
+describe("a relay that may be dialled with what is secret", () => {
+  test.each([
+    ["HTTPS://Relay.example.com:443", "https://relay.example.com"],
+    ["http://127.0.0.1:8080", "http://127.0.0.1:8080"],
+    ["http://127.1.2.3", "http://127.1.2.3"],
+    ["http://[::1]:8080/", "http://[::1]:8080"],
+    ["http://LOCALHOST:8080", "http://localhost:8080"],
+  ])("is %s", (text, expected) => expect(safeRelayUrl(text)).toBe(expected))
+
+  test.each([
+    "http://relay.example.com",
+    "http://10.0.0.7:8080",
+    "http://127.0.0.1.example.com",
+    "http://localhost.example.com",
+    "http://128.0.0.1",
+    "http://[::2]",
+  ])("is not %s, which would cross a network in plain text", (text) => {
+    expect(() => safeRelayUrl(text)).toThrow("plain text")
+  })
+
+  test("is nothing that is no URL of a relay", () => {
+    expect(() => safeRelayUrl("https://relay.example.com/path")).toThrow(TypeError)
   })
 })
 

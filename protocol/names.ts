@@ -63,6 +63,22 @@ export const relayUrl = (text: string): string => {
   return url.origin
 }
 
+/** Hosts that no packet leaves this machine for, as URL writes them. */
+const thisMachine = /^(127\.\d+\.\d+\.\d+|\[::1\]|localhost)$/
+
+/**
+ * {@link relayUrl} of a relay that may be sent what is secret: https, or http to this machine.
+ * @throws {TypeError} also when what is sent would cross a network in plain text
+ */
+export const safeRelayUrl = (text: string): string => {
+  const url = new URL(relayUrl(text))
+  if (url.protocol === "http:" && !thisMachine.test(url.hostname))
+    throw new TypeError(
+      `relay URL ${url.origin}: expected https, else what is secret crosses the network in plain text`,
+    )
+  return url.origin
+}
+
 /** The relay's host, with its port unless that is 443: the stem of both default audiences. */
 export const relayHost = (relay: string): string => {
   const url = new URL(relay)

@@ -26,6 +26,7 @@ import { enrolmentRoutes } from "./routes/enrolmentRoutes.ts"
 import type { Settings } from "./Settings.ts"
 import { ControlSession } from "./sessions/ControlSession.ts"
 import { Directory } from "./sessions/Directory.ts"
+import { tellingOf } from "./store/actions.ts"
 import type { Store } from "./store/Store.ts"
 import { Streams } from "./streams/Streams.ts"
 import type { Time } from "./time/Time.ts"
@@ -58,6 +59,7 @@ export class Relay {
   readonly #unproven = new Set<ControlSession>()
   #draining = false
   #seenData: number
+  readonly #tellActions: () => void
   /** A change that has not reached everything that is open, because the database failed meanwhile. */
   #recheckDue = false
 
@@ -66,6 +68,7 @@ export class Relay {
     const { store, settings, publicUrl, time, replica, onAuthenticated } = options
     const audit = (line: object) => options.audit.write({ ...line })
     this.unidentified = new UnidentifiedLines((line) => options.audit.write({ ...line }), time.monotonic)
+    this.#tellActions = tellingOf(store.actions, (line) => options.audit.writeNow({ ...line }))
     this.#seenData = store.dataVersion()
     this.#registry = new Registry({
       store,
@@ -108,7 +111,7 @@ export class Relay {
       ...adminClusterRoutes(parts),
       ...adminRelayRoutes(parts),
     ]
-    this.#tellActions()
+    this.#recheck(undefined)
   }
 
   get draining(): boolean {
@@ -140,17 +143,6 @@ export class Relay {
     this.#draining = true
     this.streams.drain()
     for (const session of [...this.directory.all(), ...this.#unproven]) session.end(closeCode.moved, "relay-draining")
-  }
-
-  /** Tells the audit log what the database holds for it. Lines stay there while the log cannot be written. */
-  #tellActions(): void {
-    const { store, audit } = this.#options
-    for (let pending = store.actions.pending(); pending.length > 0; pending = store.actions.pending()) {
-      for (const { id, line } of pending) {
-        if (!audit.writeNow({ ...line })) return
-        store.actions.told(id)
-      }
-    }
   }
 
   #recheck(cluster: string | undefined): void {

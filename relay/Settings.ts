@@ -7,6 +7,7 @@ import { addressMatcher } from "./configuration/addressRange.ts"
 import { defaultLimits, type RelayLimits } from "./configuration/limits.ts"
 import type { RelayConfiguration } from "./configuration/RelayConfiguration.ts"
 import { AccessPolicy } from "./policy/AccessPolicy.ts"
+import { issuerUrls, policyFaults } from "./policy/policyFaults.ts"
 import type { RegistrationEntry } from "./store/RegistrationEntry.ts"
 
 /** What follows from the configuration and may change while the relay runs. */
@@ -28,25 +29,13 @@ export const settingsOf = (
 ): Either.Either<Settings, ConfigurationInvalid> => {
   const clusters = [...configuration.clusters, ...listed]
   const audience = configuration.audience ?? defaultRelayAudience(configuration.publicUrl)
-  const urls = new Map(
-    configuration.issuers.flatMap(({ name, issuer }) => [
-      [name, issuer.url] as const,
-      [issuer.url, issuer.url] as const,
-    ]),
-  )
   const problems = [
-    ...configuration.policy.flatMap(({ issuer }, index) =>
-      urls.has(issuer)
-        ? []
-        : [
-            `policy.${index}.issuer: found ${JSON.stringify(issuer)}, expected the name or issuer.url of one of: ${configuration.issuers.map(({ name }) => name).join(", ") || "(no issuers)"}`,
-          ],
-    ),
+    ...policyFaults(configuration.policy, configuration.issuers),
     ...clusters.flatMap((entry) => registrationFaults(entry, configuration.publicUrl)),
   ]
   if (problems.length > 0) return Either.left(new ConfigurationInvalid({ source, problems }))
   return Either.right({
-    policy: new AccessPolicy(configuration.policy, urls),
+    policy: new AccessPolicy(configuration.policy, issuerUrls(configuration.issuers)),
     issuers: configuration.issuers.map((entry) => ({
       ...entry,
       issuer: { ...entry.issuer, audiences: entry.issuer.audiences ?? [audience] },

@@ -34,6 +34,11 @@ export const openingSeconds = histogram(
 )
 export const sessionsOpen = gauge("clusterconnect_relay_control_sessions", "Control sessions that are open.")
 export const clustersConnected = gauge("clusterconnect_relay_clusters_connected", "Clusters with a control session.")
+export const healthy = gauge(
+  "clusterconnect_relay_healthy",
+  "What the relay serves without, but not well: 1 while it is all right, as of the last look at /readyz.",
+  ["check"],
+)
 export const carriersOpen = gauge("clusterconnect_relay_carriers", "Carriers that are open.")
 export const carriersOpening = gauge("clusterconnect_relay_openings", "Users' halves that wait for an agent's.")
 export const heldBytes = gauge("clusterconnect_relay_held_bytes", "Bytes that carriers hold between their halves.")

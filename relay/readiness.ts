@@ -1,10 +1,14 @@
 import type { IssuerState } from "../identity/IssuerKeys.ts"
 import type { Check } from "../platform/HealthServer.ts"
 import type { AuditLog } from "./audit/AuditLog.ts"
+import { healthy } from "./metrics.ts"
 import type { Relay } from "./Relay.ts"
 import type { Store } from "./store/Store.ts"
 
-/** Whether a balancer should send anybody here. An issuer counts until its keys were read once. */
+/**
+ * Whether a balancer should send anybody here: as long as it serves. There is no other relay to send them to, and without its database, its audit
+ * log or an issuer it still carries sessions and takes those of others; each is told, as a metric too.
+ */
 export const readiness = ({
   relay,
   store,
@@ -15,21 +19,25 @@ export const readiness = ({
   readonly store: Pick<Store, "checkWritable">
   readonly audit: Pick<AuditLog, "failure">
   readonly issuers: readonly IssuerState[]
-}): readonly Check[] => [
-  relay.draining ? { name: "serving", ok: false, detail: "shutting down" } : { name: "serving", ok: true },
-  writable(store),
-  check("audit-log", audit.failure()),
-  ...issuers.map(({ name, ready }) => check(`issuer ${name}`, ready ? undefined : "its keys have not been read yet")),
-]
+}): readonly Check[] => {
+  const needed = [
+    told("database", faultOf(store)),
+    told("audit-log", audit.failure()),
+    ...issuers.map(({ name, ready }) => told(`issuer ${name}`, ready ? undefined : "its keys have not been read yet")),
+  ]
+  for (const { name, ok } of needed) healthy.set(ok ? 1 : 0, { check: name })
+  const serving = relay.draining ? { ok: false, detail: "shutting down" } : { ok: true }
+  return [{ name: "serving", ...serving }, ...needed]
+}
 
-const check = (name: string, detail: string | undefined): Check =>
-  detail === undefined ? { name, ok: true } : { name, ok: false, detail }
+const told = (name: string, detail: string | undefined): Check =>
+  detail === undefined ? { name, ok: true } : { name, ok: false, optional: true, detail }
 
-const writable = (store: Pick<Store, "checkWritable">): Check => {
+const faultOf = (store: Pick<Store, "checkWritable">): string | undefined => {
   try {
     store.checkWritable()
-    return { name: "database", ok: true }
+    return undefined
   } catch (error) {
-    return { name: "database", ok: false, detail: (error as Error).message }
+    return (error as Error).message
   }
 }

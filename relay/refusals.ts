@@ -175,6 +175,12 @@ export class KeyUnknown extends refusal(
   404,
   "this key is not listed for the cluster (keys in the configuration file are changed there)",
 ) {}
+/** A revocation under a wrong issuer would succeed and revoke nobody. */
+export class IssuerNotConfigured extends refusal(
+  "IssuerNotConfigured",
+  400,
+  "no issuer of this relay's configuration has this name or URL",
+) {}
 export class TooManyJoinTokens extends refusal(
   "TooManyJoinTokens",
   429,

@@ -13,7 +13,7 @@ import { relayListener } from "./http/relayListener.ts"
 import { collect } from "./metrics.ts"
 import { Relay } from "./Relay.ts"
 import { readiness } from "./readiness.ts"
-import { DatabaseUnusable } from "./store/database.ts"
+import { DatabaseUnusable, servingBusyMillis } from "./store/database.ts"
 import { openStore } from "./store/Store.ts"
 import { systemTime } from "./time/Time.ts"
 
@@ -23,7 +23,10 @@ export const serve = Effect.fn("relay.serve")(function* (configurationFile: stri
   const followed = yield* followConfiguration(configurationFile, process.env)
   const { configuration } = followed
   const store = yield* Effect.acquireRelease(
-    Effect.try({ try: () => openStore(configuration.database), catch: (error) => error as DatabaseUnusable }),
+    Effect.try({
+      try: () => openStore(configuration.database, { busyMillis: servingBusyMillis }),
+      catch: (error) => error as DatabaseUnusable,
+    }),
     (opened) => Effect.sync(() => opened.close()),
   )
   const audit = yield* Effect.acquireRelease(
@@ -57,7 +60,11 @@ export const serve = Effect.fn("relay.serve")(function* (configurationFile: stri
     now: systemTime.wall,
     onAuthenticated,
   })
-  const reload = () => audit.reopen()
+  const reload = () => {
+    audit.reopen()
+    // It tells of a refusal by itself.
+    listener?.reload()
+  }
   yield* Effect.acquireRelease(
     Effect.sync(() => process.on("SIGHUP", reload)),
     () => Effect.sync(() => process.off("SIGHUP", reload)),

@@ -140,7 +140,7 @@ export const startAuthProxy = (
       port: port.port,
       policy,
       checks: Effect.map(policy.ready, (keys) => [
-        { name: "issuer-keys", ok: keys, ...(keys ? {} : { detail: "not every issuer's keys have been read yet" }) },
+        { name: "issuer-keys", ok: keys, ...(keys ? {} : { detail: "no issuer's keys have been read yet" }) },
         { name: "serving-certificate", ok: true },
         { name: "not-draining", ok: !draining },
         {

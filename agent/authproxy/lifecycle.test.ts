@@ -29,7 +29,7 @@ afterEach(() => {
 const statusOf = async (on: AuthProxyBench) => (await Effect.runPromise(on.authProxy.status)) as StatusReport
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve))
 
-test("readiness needs every issuer's keys once, and a later failure of the issuer does not take it away", async () => {
+test("readiness needs an issuer's keys once, and a later failure of the issuer does not take it away", async () => {
   const checks = async () => (await Effect.runPromise(bench.authProxy.checks)).map(({ name, ok }) => [name, ok])
   expect(await checks()).toEqual([
     ["issuer-keys", true],

@@ -147,6 +147,7 @@ describe("init refuses", () => {
   test.each([
     ["a name that is none", { cluster: "Edge" }, "--cluster"],
     ["a relay with a path", { relay: "https://relay.example.com/x" }, "--relay"],
+    ["a relay in plain text", { relay: "http://relay.example.com" }, "--relay: relay URL http://relay.example.com"],
     ["an issuer without https", { issuers: ["http://idp.example.com"] }, "--issuer"],
     ["a token file that is missing", { joinTokenFile: "/nowhere/token" }, "--join-token-file"],
     ["a CA file that is missing", { caFiles: ["/nowhere/ca"] }, "CA file"],

@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises"
 import { Data } from "effect"
 import { proxySettings, type Route, requestJson, trustedRoots } from "../../platform/outbound.ts"
 import { type ClusterMaterial, newMaterial } from "../../protocol/material.ts"
-import { clusterNamePattern, defaultClusterAudience, relayUrl } from "../../protocol/names.ts"
+import { clusterNamePattern, defaultClusterAudience, safeRelayUrl } from "../../protocol/names.ts"
 import { type Joined, join } from "../../protocol/relayCalls.ts"
 import { DirectoryRefused, openDirectory } from "./directory.ts"
 
@@ -44,7 +44,7 @@ export const initialise = async (request: InitRequest, env: NodeJS.ProcessEnv, n
       flag: "--cluster",
       detail: "expected 1 to 40 lower-case letters, digits and inner hyphens",
     })
-  const relay = parsed("--relay", () => relayUrl(request.relay))
+  const relay = parsed("--relay", () => safeRelayUrl(request.relay))
   const audiences = audiencesOf(request.issuers, relay, cluster)
   const route: Route = {
     proxy: proxySettings(env),

@@ -51,6 +51,11 @@ test("the environment says what the flags leave open, and flags win", () => {
   )
 })
 
+test("a relay in plain text is refused from the environment too, and taken on this machine", () => {
+  expect(problems(flags, { CLUSTERCONNECT_RELAY: "http://10.0.0.7:8080" }).join()).toContain("plain text")
+  expect(tunnelSettings({ ...flags, relay: "http://127.0.0.1:8080" }, {}).relayUrl).toBe("http://127.0.0.1:8080")
+})
+
 test("everything that is missing is named at once", () => {
   expect(problems(none).map((problem) => problem.split(" ")[0])).toEqual([
     "--session-key",
@@ -62,6 +67,7 @@ test("everything that is missing is named at once", () => {
 describe("refused is", () => {
   test.each([
     ["a relay with a path", { ...flags, relay: "https://relay/x" }],
+    ["a relay in plain text", { ...flags, relay: "http://relay.example.com" }],
     ["a cluster name that is none", { ...flags, cluster: "Edge" }],
     ["an auth proxy without port", { ...flags, authProxy: ["auth.svc"] }],
     ["a health address without host", { ...flags, healthListen: ":80" }],

@@ -1,7 +1,7 @@
 import { join } from "node:path"
 import { Data } from "effect"
 import { type ProxySettings, proxySettings } from "../../platform/outbound.ts"
-import { clusterNamePattern, relayUrl } from "../../protocol/names.ts"
+import { clusterNamePattern, safeRelayUrl } from "../../protocol/names.ts"
 import type { Target } from "./carriers/AuthProxies.ts"
 import type { CredentialFiles } from "./credentials.ts"
 
@@ -74,7 +74,7 @@ export const tunnelSettings = (flags: TunnelFlags, env: Environment): TunnelSett
   const all = targets("--auth-proxy-all", many(flags.authProxyAll, "CLUSTERCONNECT_AUTH_PROXY_ALL"))
   const healthText = one(flags.healthListen, "CLUSTERCONNECT_HEALTH_LISTEN") ?? defaultHealthListen
   const health = attempt(() => target("--health-listen", healthText, 0))
-  const normalised = relay === undefined ? undefined : attempt(() => relayUrl(relay))
+  const normalised = relay === undefined ? undefined : attempt(() => safeRelayUrl(relay))
 
   if (cluster !== undefined && !clusterNamePattern.test(cluster))
     problems.push(`--cluster ${cluster}: expected 1 to 40 lower-case letters, digits and inner hyphens`)

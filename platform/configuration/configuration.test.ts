@@ -13,6 +13,7 @@ import {
 } from "../configuration.ts"
 import { writeFileAtomic } from "../files.ts"
 import { logLayer } from "../logs.ts"
+import { exposition } from "../metrics.ts"
 
 const Policy = Schema.Struct({
   listen: Schema.String,
@@ -145,6 +146,32 @@ describe("a configuration file", () => {
         expect(watched.failure()).toBeUndefined()
       }),
       lines,
+    )
+  })
+
+  test("that passes the schema and not the program's own check was never in force, whoever asks", async () => {
+    const check = ({ listen }: typeof Policy.Type) =>
+      listen.startsWith("one")
+        ? Either.right(undefined)
+        : Either.left(new ConfigurationInvalid({ source: path, problems: ["listen: not one"] }))
+    const inForce = () =>
+      exposition()
+        .match(/^clusterconnect_configuration_current\{.*\} [01]$/gm)
+        ?.filter((line) => line.includes(path))
+    await writeFile(path, "listen: two")
+    const options = { pollMillis: 3_600_000, check }
+    expect((await run(Effect.flip(watchConfiguration(path, Policy, options)))).problems).toEqual(["listen: not one"])
+    await writeFile(path, "listen: one")
+    await run(
+      Effect.gen(function* () {
+        const watched = yield* watchConfiguration(path, Policy, options)
+        const before = watched.current()
+        expect(inForce()).toEqual([`clusterconnect_configuration_current{file="${path}"} 1`])
+        yield* Effect.promise(() => writeFileAtomic(path, "listen: two"))
+        expect((yield* Effect.flip(watched.reload)).problems).toEqual(["listen: not one"])
+        expect([watched.current(), watched.failure()?.problems]).toEqual([before, ["listen: not one"]])
+        expect(inForce()).toEqual([`clusterconnect_configuration_current{file="${path}"} 0`])
+      }),
     )
   })
 

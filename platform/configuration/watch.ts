@@ -4,7 +4,7 @@ import { watchFiles } from "../files/watchFiles.ts"
 import { counter, gauge } from "../metrics.ts"
 import { ConfigurationInvalid, decodeConfiguration, type Loaded } from "./decode.ts"
 
-/** A configuration that follows its file. What is in force is always a value that passed the schema. */
+/** A configuration that follows its file. What is in force is always a value that passed the schema and the program's own check. */
 export interface WatchedConfiguration<A> {
   /** What is in force now. Plain and cheap: for every request. */
   readonly current: () => Loaded<A>
@@ -22,6 +22,7 @@ const reloads = counter("clusterconnect_configuration_reloads_total", "Configura
 const inForce = gauge(
   "clusterconnect_configuration_current",
   "1 when the configuration file's present content is in force.",
+  ["file"],
 )
 
 /** Reads and decodes a configuration file once. */
@@ -39,6 +40,13 @@ export function loadConfiguration<A, I>(
   )
 }
 
+export interface WatchOptions<A> {
+  /** What the schema cannot see. A value that it refuses is never in force. */
+  readonly check?: (value: A) => Either.Either<unknown, ConfigurationInvalid>
+  readonly pollMillis?: number
+  readonly signals?: Pick<NodeJS.Process, "on" | "off">
+}
+
 /**
  * Loads the file and follows it until the scope ends: replaced, edited or swapped by the kubelet, or on SIGHUP. Fails only if
  * the first load does; later a bad file is logged and counted, and the last good value stays in force.
@@ -46,7 +54,7 @@ export function loadConfiguration<A, I>(
 export function watchConfiguration<A, I>(
   path: string,
   schema: Schema.Schema<A, I>,
-  options: { readonly pollMillis?: number; readonly signals?: Pick<NodeJS.Process, "on" | "off"> } = {},
+  options: WatchOptions<A> = {},
 ): Effect.Effect<WatchedConfiguration<A>, ConfigurationInvalid, Scope.Scope> {
   return Effect.gen(function* () {
     // Watching begins before the first read, so that no change falls between the two.
@@ -61,21 +69,25 @@ export function watchConfiguration<A, I>(
       Effect.sync(() => signals.on("SIGHUP", touch)),
       () => Effect.sync(() => signals.off("SIGHUP", touch)),
     )
-    const ref = yield* SubscriptionRef.make(yield* loadConfiguration(path, schema))
+    const { check = Either.right } = options
+    const load = Effect.tap(loadConfiguration(path, schema), ({ value }) =>
+      Effect.flatten(checking(path, () => check(value))),
+    )
+    const ref = yield* SubscriptionRef.make(yield* load)
     let current = yield* SubscriptionRef.get(ref)
     let failure: ConfigurationInvalid | undefined
-    inForce.set(1)
+    inForce.set(1, { file: path })
     const once = yield* Effect.makeSemaphore(1)
     const reload = Effect.gen(function* () {
-      const loaded = yield* Effect.either(loadConfiguration(path, schema))
+      const loaded = yield* Effect.either(load)
       if (Either.isLeft(loaded)) {
         failure = loaded.left
         reloads.add(1, { outcome: "refused" })
-        inForce.set(0)
+        inForce.set(0, { file: path })
         return yield* failure
       }
       failure = undefined
-      inForce.set(1)
+      inForce.set(1, { file: path })
       if (loaded.right.hash === current.hash) return current
       current = loaded.right
       reloads.add(1, { outcome: "applied" })
@@ -91,6 +103,14 @@ export function watchConfiguration<A, I>(
     )
     yield* Effect.forkScoped(follow)
     return { current: () => current, failure: () => failure, changes: ref.changes, reload }
+  })
+}
+
+/** A defect of ours in the check refuses the file and does not end the following: the next change would go unseen. */
+function checking<A>(path: string, check: () => A): Effect.Effect<A, ConfigurationInvalid> {
+  return Effect.try({
+    try: check,
+    catch: (error) => new ConfigurationInvalid({ source: path, problems: [`it could not be checked: ${error}`] }),
   })
 }
 

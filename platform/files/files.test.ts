@@ -202,6 +202,16 @@ describe("watched files", () => {
     polled.watched.close()
   })
 
+  test("report a file that became readable only after it was put into place", async () => {
+    const path = join(directory, "a")
+    await writeFile(path, "1", { mode: 0o000 })
+    const { watched, changed } = watching([path])
+    const change = changed()
+    await chmod(path, 0o600)
+    await change
+    watched.close()
+  })
+
   test("report a file that appears in a directory that did not exist", async () => {
     const path = join(directory, "later", "a")
     const { watched, changed } = watching([path])

@@ -11,9 +11,9 @@ export interface WatchedFiles {
 export const POLL_MILLIS = 1000
 
 /**
- * Calls `onChange` after any of the files was replaced or rewritten: an atomic rename, the `..data` link swap of Kubernetes
- * volumes, an edit in place. A file that is being written in place is reported only when it was the same at two polls, so
- * that half a file is not taken for a whole one. Directories are watched by the system's notifications, and the files polled.
+ * Calls `onChange` after any of the files was replaced, rewritten or given another owner or mode: an atomic rename, the `..data`
+ * link swap of Kubernetes volumes, an edit in place. A file that is changed in place is reported only when it was the same at two
+ * polls, so that half a file is not taken for a whole one. Directories are watched by the system's notifications, and the files polled.
  */
 export function watchFiles(
   paths: readonly string[],
@@ -59,9 +59,10 @@ interface Look {
 function look(paths: readonly string[]): Look {
   const seen = paths.map((path) => {
     try {
-      const { dev, ino, size, mtimeMs } = statSync(path)
+      // The time of the last change of owner or mode as well: a file may become readable only then.
+      const { dev, ino, size, mtimeMs, ctimeMs } = statSync(path)
       const identity = `${realpathSync(path)} ${dev} ${ino}`
-      return { identity, content: `${identity} ${size} ${mtimeMs}` }
+      return { identity, content: `${identity} ${size} ${mtimeMs} ${ctimeMs}` }
     } catch {
       return { identity: "absent", content: "absent" }
     }

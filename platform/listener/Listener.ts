@@ -128,13 +128,22 @@ export class Listener {
     this.#admission.authenticated(socket)
   }
 
-  /** Reads the certificate files again; on {@link KeyPairInvalid} (returned and reported) the pair in use stays. */
+  /**
+   * Reads the certificate files again; on {@link KeyPairInvalid} (returned and reported) the pair in use stays. One that has expired
+   * does not replace one that has not: nobody would be served by it.
+   */
   reload(): KeyPairInvalid | undefined {
     const files = this.#options.tls
     if (!files) return undefined
     try {
       const { cert, key, leaf } = readKeyPair(files)
-      // Options that are not given again fall back to the runtime's defaults.
+      const notAfter = this.#leaf?.notAfter ?? leaf.validTo
+      if (isPast(leaf.validTo) && !isPast(notAfter))
+        throw new KeyPairInvalid({
+          ...pick(files),
+          detail: `it expired at ${leaf.validTo}, and the one in use is good until ${notAfter}`,
+        })
+        // Options that are not given again fall back to the runtime's defaults.
       ;(this.#server as tls.Server).setSecureContext({ cert, key, minVersion: files.minVersion ?? "TLSv1.2" })
       this.#leaf = { notAfter: leaf.validTo, fingerprint256: leaf.fingerprint256 }
       this.#options.onEvent?.({ type: "certificateReloaded", ...this.#leaf })
@@ -224,6 +233,11 @@ export class Listener {
       })
     })
   }
+}
+
+/** Of an X.509 time as OpenSSL writes it. */
+function isPast(time: string): boolean {
+  return Date.parse(time) <= Date.now()
 }
 
 function pick({ certFile, keyFile }: KeyPairFiles): KeyPairFiles {

@@ -1,4 +1,4 @@
-import { describe, expect, test } from "bun:test"
+import { describe, expect, setSystemTime, test } from "bun:test"
 import { rename, writeFile } from "node:fs/promises"
 import { writeFileAtomic } from "../files.ts"
 import { GET, listenerBench, received } from "../fixtures/listenerBench.ts"
@@ -41,6 +41,20 @@ describe("a certificate", () => {
     await expect(
       Listener.open({ host: "127.0.0.1", port: 0, tls: bench.files, onRequest: () => {} }),
     ).rejects.toBeInstanceOf(KeyPairInvalid)
+  })
+
+  test("that has expired does not replace one that has not, and is taken where there is no better one", async () => {
+    const good = await listening()
+    setSystemTime(Date.now() - 86_400_000)
+    const expired = await bench.authority.issue("old.test", "localhost").finally(() => setSystemTime())
+    await replace(expired)
+    expect(good.reload()?.message).toContain("it expired at")
+    expect((await secure(good)).getPeerCertificate().subjectaltname).toContain("one.test")
+    const old = await listening()
+    expect(old.reload()).toBeUndefined()
+    await replace(await bench.authority.issue("two.test", "localhost"))
+    expect(old.reload()).toBeUndefined()
+    expect((await secure(old)).getPeerCertificate().subjectaltname).toContain("two.test")
   })
 
   test("needs at least the TLS version that is configured, after a reload too", async () => {

@@ -3,6 +3,8 @@ import { namesSecret, redact } from "./redact.ts"
 export const levels = ["debug", "info", "warn", "error"] as const
 export type Level = (typeof levels)[number]
 export type Fields = Readonly<Record<string, unknown>>
+/** Flat, so that nothing comes along inside of something else. */
+export type AuditFields = Readonly<Record<string, string | number | boolean>>
 
 /** Logging from code that does not run in Effect, as socket callbacks. Effect's own log functions end in the same lines. */
 export interface Log {
@@ -10,6 +12,11 @@ export interface Log {
   readonly info: (message: string, fields?: Fields) => void
   readonly warn: (message: string, fields?: Fields) => void
   readonly error: (message: string, fields?: Fields) => void
+  /**
+   * Writes a line `audit` of exactly these fields, whatever the level. Values stand as they are: a name that looks like a
+   * credential is still a name. Who calls it knows each field and that none holds a secret.
+   */
+  readonly audit: (fields: AuditFields) => void
   /** The same log with fields that every line carries. */
   readonly with: (fields: Fields) => Log
 }
@@ -38,6 +45,7 @@ export function makeLog(options: LogOptions, bound: Fields = {}): Log {
     info: line("info"),
     warn: line("warn"),
     error: line("error"),
+    audit: (fields) => writeJson(options, "info", "audit", fields),
     with: (fields) => makeLog(options, { ...bound, ...fields }),
   }
 }
@@ -45,19 +53,26 @@ export function makeLog(options: LogOptions, bound: Fields = {}): Log {
 /** Writes one line, unless the level is below the configured one. Never throws: a log line is no reason to end a program. */
 export function writeLine(options: LogOptions, level: Level, message: string, fields: Fields): void {
   if (levels.indexOf(level) < levels.indexOf(options.level ?? "info")) return
-  const time = (options.now?.() ?? new Date()).toISOString()
   const safe = Object.fromEntries(Object.entries(fields).map(([key, value]) => [redact(key), plain(key, value, 0)]))
-  const write = options.write ?? ((text: string) => process.stderr.write(text))
-  if (options.format === "text") return void write(`${text(level, plain("", message, 0), safe)}\n`)
-  // Ours come last, so that no field can pretend another level or program.
-  write(
-    `${JSON.stringify({ time, level, message: plain("", message, 0), program: options.program, ...without(safe) })}\n`,
-  )
+  const said = plain("", message, 0)
+  if (options.format === "text") write(options, text(level, said, safe))
+  else writeJson(options, level, said, safe)
+}
+
+function writeJson(options: LogOptions, level: Level, message: unknown, fields: Fields): void {
+  const time = (options.now?.() ?? new Date()).toISOString()
+  // No field can pretend another level or program.
+  write(options, JSON.stringify({ time, level, message, program: options.program, ...without(fields) }))
+}
+
+function write(options: LogOptions, line: string): void {
+  const to = options.write ?? ((text: string) => process.stderr.write(text))
+  to(`${line}\n`)
 }
 
 const own = new Set(["time", "level", "message", "program"])
 
-function without(fields: Record<string, unknown>): Record<string, unknown> {
+function without(fields: Fields): Record<string, unknown> {
   return Object.fromEntries(Object.entries(fields).map(([key, value]) => [own.has(key) ? `field.${key}` : key, value]))
 }
 

@@ -125,6 +125,34 @@ describe("a log line", () => {
   })
 })
 
+describe("an audit line", () => {
+  test("is written at every level, in the form of the others", () => {
+    const out = written()
+    makeLog({ program: "auth proxy", level: "error", ...out }).audit({ code: 200, username: "alice" })
+    expect(out.lines).toEqual([
+      '{"time":"1970-01-01T00:00:00.000Z","level":"info","message":"audit","program":"auth proxy","code":200,"username":"alice"}\n',
+    ])
+  })
+
+  test("says what it was given, also what looks like a credential, and nothing of what the log is bound to", () => {
+    const out = written()
+    const log = makeLog({ program: "auth proxy", ...out }).with({ session: jwt })
+    log.audit({ username: "https://issuer.example.com#alice@corp.com", path: "/secrets/token:0123456789" })
+    expect(out.parsed()[0]).toMatchObject({
+      username: "https://issuer.example.com#alice@corp.com",
+      path: "/secrets/token:0123456789",
+    })
+    expect(out.parsed()[0]).not.toHaveProperty("session")
+  })
+
+  test("cannot be made to look like another one", () => {
+    const out = written()
+    makeLog({ program: "auth proxy", ...out }).audit({ username: 'a"\n{"level":"error"}', level: "error" })
+    expect(out.lines[0]?.trim().split("\n")).toHaveLength(1)
+    expect(out.parsed()[0]).toMatchObject({ level: "info", username: 'a"\n{"level":"error"}', "field.level": "error" })
+  })
+})
+
 describe("Effect's log functions", () => {
   const run = (effect: Effect.Effect<unknown>, level: "debug" | "info" | "warn" | "error" = "info") => {
     const out = written()

@@ -37,7 +37,8 @@ describe("the admin API", () => {
       ["edge-admins", "POST", "/clusters/prod-1/revoke", {}, 403],
       ["edge-admins", "POST", "/callers/revoke", { issuer: "i", subject: "s" }, 403],
       ["edge-admins", "GET", "/registrations", undefined, 403],
-      ["admins", "POST", "/callers/revoke", { issuer: "i", subject: "s" }, 204],
+      ["admins", "POST", "/callers/revoke", { issuer: "i", subject: "s" }, 400],
+      ["admins", "POST", "/callers/revoke", { issuer: "i", subject: "s", unconfiguredIssuer: true }, 204],
       ["admins", "DELETE", "/clusters/prod-1", undefined, 204],
       ["admins", "DELETE", "/clusters/prod-1", undefined, 404],
     ]
@@ -112,6 +113,38 @@ describe("the admin API", () => {
       { action: "token-deleted", actor: { subject: "enrollers" } },
     ])
     expect(JSON.stringify(relay.audit)).not.toContain(made.token)
+  })
+
+  test("revokes and restores a caller by the name of the issuer as by its URL", async () => {
+    const revoked = async () => (await ask("admins", "GET", "/callers")).body.revoked
+    expect((await ask("admins", "POST", "/callers/revoke", { issuer: "main", subject: "users" })).status).toBe(204)
+    expect(await revoked()).toMatchObject([{ issuer: relay.issuer.url, subject: "users" }])
+    expect((await ask("users", "GET", "/callers")).cause).toBe("CallerRevoked")
+    expect((await ask("admins", "POST", "/callers/restore", { issuer: "main", subject: "users" })).status).toBe(204)
+    expect(await revoked()).toEqual([])
+  })
+
+  test("refuses an issuer that is not configured, names those that are, and writes down no change", async () => {
+    for (const issuer of ["Main", `${relay.issuer.url}/`]) {
+      for (const verb of ["revoke", "restore"]) {
+        const answer = await ask("admins", "POST", `/callers/${verb}`, { issuer, subject: "users" })
+        expect([answer.status, answer.cause]).toEqual([400, "IssuerNotConfigured"])
+        expect(answer.body.message).toContain(`main (${relay.issuer.url})`)
+      }
+    }
+    expect((await ask("admins", "GET", "/callers")).body.revoked).toEqual([])
+    expect(relay.audit.filter(({ event }) => event === "admin")).toEqual([])
+  })
+
+  test("restores what stands in the list, under whatever issuer", async () => {
+    const gone = { issuer: "https://gone.example.com", subject: "s" }
+    await ask("admins", "POST", "/callers/revoke", { ...gone, unconfiguredIssuer: true })
+    expect((await ask("admins", "POST", "/callers/restore", gone)).status).toBe(204)
+    expect((await ask("admins", "GET", "/callers")).body.revoked).toEqual([])
+    // As it may stand there since a revocation did not look at the issuer: both are taken out.
+    for (const issuer of ["main", relay.issuer.url]) relay.store.callers.revoke(issuer, "users", relay.time.wall())
+    expect((await ask("admins", "POST", "/callers/restore", { issuer: "main", subject: "users" })).status).toBe(204)
+    expect((await ask("admins", "GET", "/callers")).body.revoked).toEqual([])
   })
 
   test("refuses a misspelled key in place of ignoring it", async () => {

@@ -46,6 +46,17 @@ export class Access {
     return allowed && known
   }
 
+  /** The clusters that {@link may} says yes to, sorted; with a few queries for all that are registered. */
+  clusters(caller: Caller, role: Role): readonly string[] {
+    const { store, registry, settings } = this.#options
+    const { policy } = settings()
+    const registered = new Set(store.clusters.names())
+    for (const name of store.clusters.revokedNames()) registered.delete(name)
+    return registry
+      .names()
+      .filter((name) => policy.allows(caller, name, role) && (registered.has(name) || registry.isKnown(name)))
+  }
+
   /** @throws {ClusterRefused} */
   require(caller: Caller, cluster: string, role: Role): void {
     if (!this.may(caller, cluster, role)) throw new ClusterRefused()

@@ -1,18 +1,32 @@
 import { Command, Options } from "@effect/cli"
 import { described } from "../../platform/commandLine.ts"
+import { restoreCaller, revokeCaller } from "../admin/callersByIssuer.ts"
 import { config, onDatabase } from "./onDatabase.ts"
 
 const who = {
   config,
   issuer: Options.text("issuer").pipe(
-    Options.withPseudoName("URL"),
-    Options.withDescription("The token's iss, character by character."),
+    Options.withPseudoName("ISSUER"),
+    Options.withDescription(
+      "The issuer's name in the configuration, or its URL (the token's iss), character by character.",
+    ),
   ),
   subject: Options.text("subject").pipe(Options.withPseudoName("SUBJECT"), Options.withDescription("The token's sub.")),
 }
 
-const revoke = Command.make("revoke", who, ({ config: file, issuer, subject }) =>
-  onDatabase(file, ({ administration }) => administration.revokeCaller(issuer, subject)),
+const unconfiguredIssuer = Options.boolean("unconfigured-issuer").pipe(
+  Options.withDescription(
+    "Take an issuer that is not in the configuration (any more) as it is written; a wrong one revokes nobody.",
+  ),
+)
+
+const revoke = Command.make(
+  "revoke",
+  { ...who, unconfiguredIssuer },
+  ({ config: file, unconfiguredIssuer, ...caller }) =>
+    onDatabase(file, ({ administration, issuers }) =>
+      revokeCaller(administration, issuers, caller, unconfiguredIssuer),
+    ),
 ).pipe(
   Command.withDescription(
     described("Cut the caller's carriers within 5 s and admit them no more.", {
@@ -26,8 +40,8 @@ const revoke = Command.make("revoke", who, ({ config: file, issuer, subject }) =
   ),
 )
 
-const restore = Command.make("restore", who, ({ config: file, issuer, subject }) =>
-  onDatabase(file, ({ administration }) => administration.restoreCaller(issuer, subject)),
+const restore = Command.make("restore", who, ({ config: file, ...caller }) =>
+  onDatabase(file, ({ administration, issuers }) => restoreCaller(administration, issuers, caller)),
 ).pipe(Command.withDescription("Admit a revoked caller again."))
 
 const list = Command.make("list", { config }, ({ config: file }) =>

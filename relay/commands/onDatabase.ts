@@ -1,6 +1,7 @@
 import { SQLiteError } from "bun:sqlite"
 import { Options } from "@effect/cli"
 import { Effect, Option, type Scope } from "effect"
+import type { IssuerEntry } from "../../identity/JwtEntry.ts"
 import { type ConfigurationInvalid, loadConfiguration } from "../../platform/configuration.ts"
 import type { Actor } from "../admin/Administration.ts"
 import { Administration } from "../admin/Administration.ts"
@@ -23,6 +24,7 @@ export interface Opened {
   readonly registry: Registry
   readonly administration: Administration
   readonly actor: Actor
+  readonly issuers: readonly IssuerEntry[]
   readonly publicUrl: string
   readonly database: string
 }
@@ -52,8 +54,9 @@ const openFrom = (file: string): Effect.Effect<Opened, ConfigurationInvalid | Da
       now,
       onChange: () => {},
     })
-    const { publicUrl, database } = value
-    return { store, registry, administration: new Administration(store, now, actor), actor, publicUrl, database }
+    const { issuers, publicUrl, database } = value
+    const administration = new Administration(store, now, actor)
+    return { store, registry, administration, actor, issuers, publicUrl, database }
   })
 
 /** Runs `body` on the database and prints what it returns: text as it is, anything else as JSON, one value, on stdout. */

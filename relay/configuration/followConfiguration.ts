@@ -1,8 +1,9 @@
 import { Cause, Effect, Either, ExecutionStrategy, Exit, Option, Scope, Stream } from "effect"
 import type { EntriesRefused } from "../../identity/entryFaults.ts"
 import type { IssuerState } from "../../identity/IssuerKeys.ts"
+import { issuerFaults } from "../../identity/issuerFaults.ts"
 import { makeTokenVerifier, type TokenVerifierService } from "../../identity/TokenVerifier.ts"
-import { type ConfigurationInvalid, watchConfiguration } from "../../platform/configuration.ts"
+import { ConfigurationInvalid, watchConfiguration } from "../../platform/configuration.ts"
 import { pipeTo, proxySettings } from "../../platform/outbound.ts"
 import { type Settings, settingsOf } from "../Settings.ts"
 import { RegistrationFile } from "../store/RegistrationEntry.ts"
@@ -32,6 +33,15 @@ const fixedKeys = [
   "clustersFile",
 ] as const
 
+/** With everything that a configuration can be refused for, so that none is said to be in force that is not. */
+const judged = (configuration: RelayConfiguration, source: string): Either.Either<Settings, ConfigurationInvalid> =>
+  Either.filterOrLeft(
+    settingsOf(configuration, [], source),
+    ({ issuers }) => issuerFaults(issuers).length === 0,
+    ({ issuers }) =>
+      new ConfigurationInvalid({ source, problems: issuerFaults(issuers).map(({ message }) => message) }),
+  )
+
 interface InForce {
   readonly settings: Settings
   readonly verifier: TokenVerifierService
@@ -44,31 +54,41 @@ export const followConfiguration = (
   environment: Readonly<Record<string, string | undefined>>,
 ): Effect.Effect<FollowedConfiguration, ConfigurationInvalid | EntriesRefused, Scope.Scope> =>
   Effect.gen(function* () {
-    const watched = yield* watchConfiguration(path, RelayConfiguration)
+    let started: RelayConfiguration | undefined
+    // The audience and the documents of clusters follow from the URL that the relay has, not from the one it will have.
+    const asStarted = (next: RelayConfiguration) => ({ ...next, publicUrl: (started ?? next).publicUrl })
+    /** Kept from the check: every document of a cluster is a signature to verify, 0.4 ms in which nothing else runs. */
+    const accepted = new WeakMap<RelayConfiguration, Settings>()
+    const watched = yield* watchConfiguration(path, RelayConfiguration, {
+      check: (next) => Either.map(judged(asStarted(next), path), (settings) => accepted.set(next, settings)),
+    })
     const configuration = watched.current().value
+    started = configuration
+    const { clustersFile } = configuration
     const listed =
-      configuration.clustersFile === undefined
+      clustersFile === undefined
         ? undefined
-        : yield* watchConfiguration(configuration.clustersFile, RegistrationFile)
+        : yield* watchConfiguration(clustersFile, RegistrationFile, {
+            check: ({ clusters }) => settingsOf(configuration, clusters, clustersFile),
+          })
     const outer = yield* Effect.scope
     const once = yield* Effect.makeSemaphore(1)
     const listeners: (() => void)[] = []
 
-    const make = (previous?: TokenVerifierService): Effect.Effect<InForce, ConfigurationInvalid | EntriesRefused> =>
+    const make = (previous?: TokenVerifierService): Effect.Effect<InForce, EntriesRefused> =>
       Effect.gen(function* () {
-        const clusters = listed?.current().value.clusters ?? []
-        const made = settingsOf(watched.current().value, clusters, path)
-        if (Either.isLeft(made)) return yield* made.left
+        const own = accepted.get(watched.current().value)!
+        const settings = { ...own, clusters: [...own.clusters, ...(listed?.current().value.clusters ?? [])] }
         const scope = yield* Scope.fork(outer, ExecutionStrategy.sequential)
         const verifier = yield* makeTokenVerifier({
-          entries: made.right.issuers,
+          entries: settings.issuers,
           connect: pipeTo({ proxy: proxySettings(environment) }),
           ...(previous === undefined ? {} : { previous }),
         }).pipe(
           Scope.extend(scope),
           Effect.onError(() => Scope.close(scope, Exit.void)),
         )
-        return { settings: made.right, verifier, scope }
+        return { settings, verifier, scope }
       })
 
     let current = yield* make()

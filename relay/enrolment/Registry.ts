@@ -56,7 +56,7 @@ export class Registry {
   names(): readonly string[] {
     const { clusters } = this.#options.store
     const names = [
-      ...clusters.all().map(({ name }) => name),
+      ...clusters.names(),
       ...clusters.listedNames(),
       ...clusters.revokedNames(),
       ...this.#configuredNames().keys(),

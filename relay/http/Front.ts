@@ -1,3 +1,4 @@
+import { SQLiteError } from "bun:sqlite"
 import type { IncomingMessage, ServerResponse } from "node:http"
 import type { Socket } from "node:net"
 import type { Log } from "../../platform/logs.ts"
@@ -11,6 +12,7 @@ import {
   NotFound,
   type RelayRefusal,
   refusalOf,
+  StoreUnavailable,
   UpgradeRequired,
   UpgradeUnexpected,
 } from "../refusals.ts"
@@ -38,10 +40,14 @@ export interface FrontOptions {
 /** Requests whose peer has shown who it is. */
 const identified = new WeakSet<IncomingMessage>()
 
+/** A database that fails again within this time has not worked in between, as far as its log is concerned. */
+const outageQuietMillis = 60_000
+
 /** What the public port does with a request or an upgrade: find the route, run it, and turn a refusal into an answer. */
 export class Front {
   readonly #options: FrontOptions
   readonly #router: Router
+  #storeFailedAt = Number.NEGATIVE_INFINITY
 
   constructor(options: FrontOptions) {
     this.#options = options
@@ -109,8 +115,9 @@ export class Front {
     return clientAddress(request, this.#options.settings().isTrustedProxy)
   }
 
-  #refusal(error: unknown, request: IncomingMessage): Refusal {
+  #refusal(thrown: unknown, request: IncomingMessage): Refusal {
     const { log, now } = this.#options
+    const error = thrown instanceof SQLiteError ? this.#storeUnavailable(thrown) : thrown
     const audit = identified.has(request) ? this.#options.audit : this.#options.auditUnidentified
     if (isRefusal(error)) {
       refusals.add(1, { cause: error._tag })
@@ -128,6 +135,16 @@ export class Front {
     log.error("a request failed", { path: request.url?.slice(0, 256), error })
     refusals.add(1, { cause: "InternalError" })
     return { code: 500, hop: "relay", cause: "InternalError", message: "the relay failed; its log has the reason" }
+  }
+
+  /** Logged once per outage: on a full disk every agent that comes back is refused. */
+  #storeUnavailable(error: SQLiteError): StoreUnavailable {
+    const { log, now } = this.#options
+    const failedAt = now().getTime()
+    if (failedAt - this.#storeFailedAt > outageQuietMillis)
+      log.error("the database failed; what needs it is refused", { code: error.code, error })
+    this.#storeFailedAt = failedAt
+    return new StoreUnavailable()
   }
 }
 

@@ -25,7 +25,16 @@ describe("the access policy", () => {
     expect(policy.knows(caller({}))).toBe(false)
   })
 
-  const table: readonly [string, Partial<PolicyEntry>, Record<string, unknown>, string, Role, boolean][] = [
+  type Case = readonly [string, Partial<PolicyEntry>, Record<string, unknown>, string, Role, boolean]
+  const row = (name: string, changes: Partial<PolicyEntry>, claims: Record<string, unknown>): Case => [
+    name,
+    changes,
+    claims,
+    "edge-1",
+    "connect",
+    false,
+  ]
+  const table: readonly Case[] = [
     ["a list that contains a value", {}, { groups: ["x", "ops"] }, "edge-1", "connect", true],
     ["a string that is a value", {}, { groups: "dev" }, "edge-1", "connect", true],
     ["another value", {}, { groups: ["qa"] }, "edge-1", "connect", false],
@@ -38,6 +47,22 @@ describe("the access policy", () => {
       "connect",
       false,
     ],
+    ["an email", { claims: { email: ["a@x"] } }, { email: "a@x" }, "edge-1", "connect", true],
+    [
+      "an email that is verified",
+      { claims: { email: ["a@x"] } },
+      { email: "a@x", email_verified: true },
+      "edge-1",
+      "connect",
+      true,
+    ],
+    ...[false, "true", null].map((email_verified) =>
+      row(
+        `an email that is not verified (${JSON.stringify(email_verified)})`,
+        { claims: { email: ["a@x"] } },
+        { email: "a@x", email_verified },
+      ),
+    ),
     ["a part of a value", {}, { groups: "op" }, "edge-1", "connect", false],
     ["a value that only the list joined would contain", {}, { groups: "ops,dev" }, "edge-1", "connect", false],
     ["a number where the file has text", { claims: { level: ["1"] } }, { level: 1 }, "edge-1", "connect", false],

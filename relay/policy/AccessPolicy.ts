@@ -57,7 +57,14 @@ const includes = (held: Role, wanted: Role): boolean => held === wanted || held 
 
 const matches = (rule: Rule, { issuer, claims }: Claimant): boolean =>
   rule.issuer === issuer &&
-  rule.claims.every(([name, values]) => hasOne(Object.hasOwn(claims, name) ? claims[name] : undefined, values))
+  rule.claims.every(([name, values]) => isVouchedFor(name, claims) && hasOne(ownValue(claims, name), values))
+
+/** Anybody may have written somebody else's address into their account. */
+const isVouchedFor = (name: string, claims: Claimant["claims"]): boolean =>
+  name !== "email" || !Object.hasOwn(claims, "email_verified") || claims.email_verified === true
+
+const ownValue = (claims: Claimant["claims"], name: string): unknown =>
+  Object.hasOwn(claims, name) ? claims[name] : undefined
 
 /** Only strings are compared: a number or an object never equals what the file says. */
 const hasOne = (value: unknown, values: ReadonlySet<string>): boolean =>

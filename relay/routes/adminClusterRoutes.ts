@@ -65,7 +65,8 @@ export const adminClusterRoutes = (parts: Parts): readonly Route[] => {
         const { name, admin, caller } = await onCluster(exchange, "enrol")
         if (replace === true) access.requireOnName(caller, name, "admin")
         const { token, about } = admin.createToken(name, { replace, seconds: expiresInSeconds })
-        parts.changed(undefined)
+        // Nothing that is open depends on a token: only its cluster's part is judged, for the line that is to be told.
+        parts.changed(name)
         return { status: 201, body: { token, id: about.id, expiresAt: about.expiresAt.toISOString() } }
       },
     },
@@ -152,7 +153,7 @@ export const adminClusterRoutes = (parts: Parts): readonly Route[] => {
         if (found === undefined || !parts.settings().policy.allows(caller, found.cluster, "enrol"))
           throw new TokenUnknown()
         as(caller, exchange).deleteToken(id)
-        return done()
+        return done(found.cluster)
       },
     },
   ]

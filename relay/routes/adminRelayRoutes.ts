@@ -1,4 +1,5 @@
 import { Schema } from "effect"
+import { restoreCaller, revokeCaller } from "../admin/callersByIssuer.ts"
 import { exportRegistrations, importRegistrations } from "../admin/transfer.ts"
 import { maxAdminBodyBytes, maxImportBytes } from "../configuration/limits.ts"
 import { readJson } from "../http/Exchange.ts"
@@ -6,13 +7,22 @@ import type { Route } from "../http/Route.ts"
 import type { Parts } from "../Parts.ts"
 import { RegistrationFile } from "../store/RegistrationEntry.ts"
 import { adminPath, adminScope } from "./adminScope.ts"
-import { caller as callerShape, list, object, registrations, text, time } from "./shapes.ts"
+import { caller as callerShape, flag, list, object, optional, registrations, text, time } from "./shapes.ts"
 
-const CallerName = Schema.Struct({ issuer: Schema.NonEmptyString, subject: Schema.NonEmptyString })
+const CallerName = Schema.Struct({
+  /** The issuer's name in the configuration, or its URL. */
+  issuer: Schema.NonEmptyString,
+  subject: Schema.NonEmptyString,
+})
+const CallerToRevoke = Schema.Struct({
+  ...CallerName.fields,
+  /** Takes an issuer that is not in the configuration (any more) as it is written. */
+  unconfiguredIssuer: Schema.optionalWith(Schema.Boolean, { default: () => false }),
+})
 
 /** What concerns all clusters: revoked callers, and registrations as a file. */
 export const adminRelayRoutes = (parts: Parts): readonly Route[] => {
-  const { store, registry } = parts
+  const { store, registry, settings } = parts
   const { everywhere, actorOf, done } = adminScope(parts)
   return [
     {
@@ -28,29 +38,40 @@ export const adminRelayRoutes = (parts: Parts): readonly Route[] => {
         return { status: 200, body: { revoked: admin.revokedCallers() } }
       },
     },
-    ...(["revoke", "restore"] as const).map(
-      (verb): Route => ({
-        kind: "request",
-        method: "POST",
-        path: `${adminPath}/callers/${verb}`,
-        operationId: verb === "revoke" ? "adminRevokeCaller" : "adminRestoreCaller",
-        summary:
-          verb === "revoke"
-            ? "Cut a caller's carriers within 5 s and admit them no more."
-            : "Admit a revoked caller again.",
-        authentication: "caller",
-        takes: callerShape,
-        answer: async (exchange) => {
-          await everywhere(exchange)
-          const { issuer, subject } = await readJson(exchange.request, CallerName, maxAdminBodyBytes)
-          // Asked again after the wait for the body: rights lost meanwhile are lost.
-          const { admin } = await everywhere(exchange)
-          if (verb === "revoke") admin.revokeCaller(issuer, subject)
-          else admin.restoreCaller(issuer, subject)
-          return done()
-        },
-      }),
-    ),
+    {
+      kind: "request",
+      method: "POST",
+      path: `${adminPath}/callers/revoke`,
+      operationId: "adminRevokeCaller",
+      summary:
+        "Cut a caller's carriers within 5 s and admit them no more. The issuer is a configured one's name or URL; unconfiguredIssuer takes any other as it is written.",
+      authentication: "caller",
+      takes: object({ issuer: text, subject: text, unconfiguredIssuer: optional(flag) }),
+      answer: async (exchange) => {
+        await everywhere(exchange)
+        const { unconfiguredIssuer, ...caller } = await readJson(exchange.request, CallerToRevoke, maxAdminBodyBytes)
+        // Asked again after the wait for the body: rights lost meanwhile are lost.
+        const { admin } = await everywhere(exchange)
+        revokeCaller(admin, settings().issuers, caller, unconfiguredIssuer)
+        return done()
+      },
+    },
+    {
+      kind: "request",
+      method: "POST",
+      path: `${adminPath}/callers/restore`,
+      operationId: "adminRestoreCaller",
+      summary: "Admit a revoked caller again. The issuer is a configured one's name or URL, or as the list has it.",
+      authentication: "caller",
+      takes: callerShape,
+      answer: async (exchange) => {
+        await everywhere(exchange)
+        const caller = await readJson(exchange.request, CallerName, maxAdminBodyBytes)
+        const { admin } = await everywhere(exchange)
+        restoreCaller(admin, settings().issuers, caller)
+        return done()
+      },
+    },
     {
       kind: "request",
       method: "GET",

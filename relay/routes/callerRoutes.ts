@@ -16,8 +16,7 @@ export const callerRoutes = ({ access, registry, directory, openApi }: Parts): r
     authentication: "caller",
     gives: object({ clusters: list(object({ clusterName, agentSessions: count })) }),
     answer: async ({ caller }) => {
-      const known = await caller()
-      const names = registry.names().filter((name) => access.may(known, name, "connect"))
+      const names = access.clusters(await caller(), "connect")
       return {
         status: 200,
         body: { clusters: names.map((name) => ({ clusterName: name, agentSessions: directory.of(name).length })) },

@@ -1,7 +1,7 @@
 import type { Database, SQLiteError } from "bun:sqlite"
 import { type Actions, actionsIn } from "./actions.ts"
 import { type Clusters, clustersIn } from "./clusters.ts"
-import { type DatabaseUnusable, databaseFailure, openDatabase, schemaVersion } from "./database.ts"
+import { applicationId, commandBusyMillis, type DatabaseUnusable, databaseFailure, openDatabase } from "./database.ts"
 import { type JoinTokens, joinTokensIn } from "./joinTokens.ts"
 import { type RevokedCallers, revokedCallersIn } from "./revokedCallers.ts"
 
@@ -20,9 +20,9 @@ export interface Store {
   readonly close: () => void
 }
 
-/** Throws {@link DatabaseUnusable}. */
-export const openStore = (path: string): Store => {
-  const database = openDatabase(path)
+/** Everything waits as long as `busyMillis`, then fails, while another process writes. Throws {@link DatabaseUnusable}. */
+export const openStore = (path: string, { busyMillis = commandBusyMillis } = {}): Store => {
+  const database = openDatabase(path, busyMillis)
   const version = database.query<{ data_version: number }, []>("PRAGMA data_version")
   return {
     clusters: clustersIn(database),
@@ -39,12 +39,15 @@ export const openStore = (path: string): Store => {
 /** Whoever may ask for health must not keep the disk busy. */
 const checkedForMillis = 2_000
 
-/** A statement that changes no row writes nothing, and would not notice a full disk: this one commits the version that is there. */
+/**
+ * A statement that changes no row writes nothing, and would not notice a full disk: this one commits the file's mark, which is the same
+ * in every version. The schema's version is not: a newer program may have raised it meanwhile.
+ */
 const writableCheck = (database: Database, path: string): (() => void) => {
   let checked: { readonly until: number; readonly failure: DatabaseUnusable | undefined } | undefined
   const failure = () => {
     try {
-      database.run(`PRAGMA user_version = ${schemaVersion}`)
+      database.run(`PRAGMA application_id = ${applicationId}`)
       return undefined
     } catch (error) {
       return databaseFailure(path, error as SQLiteError)

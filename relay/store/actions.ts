@@ -8,6 +8,7 @@ export interface Actions {
   readonly add: (line: object) => void
   /** The oldest ones, in order. */
   readonly pending: () => readonly { readonly id: number; readonly line: object }[]
+  /** Takes this one and all before it off the list. */
   readonly told: (upToId: number) => void
 }
 
@@ -24,5 +25,26 @@ export const actionsIn = (database: Database): Actions => {
     add: (line) => void insert.run(JSON.stringify(line)),
     pending: () => select.all(batch).map(({ id, line }) => ({ id, line: JSON.parse(line) as object })),
     told: (upToId) => void remove.run(upToId),
+  }
+}
+
+/**
+ * Tells the log what waits for it. Lines stay on the list while the log does not take them; one that it took is not told again while
+ * this process lives, though it cannot be taken off the list.
+ */
+export const tellingOf = (actions: Actions, writeNow: (line: object) => boolean): (() => void) => {
+  let toldUpTo = 0
+  return () => {
+    for (let pending = actions.pending(); pending.length > 0; pending = actions.pending()) {
+      let taken = true
+      for (const { id, line } of pending) {
+        if (id <= toldUpTo) continue
+        taken = writeNow(line)
+        if (!taken) break
+        toldUpTo = id
+      }
+      if (pending.some(({ id }) => id <= toldUpTo)) actions.told(toldUpTo)
+      if (!taken) return
+    }
   }
 }

@@ -14,6 +14,8 @@ export interface Registration {
 export interface Clusters {
   readonly find: (name: string) => Registration | undefined
   readonly all: () => readonly Registration[]
+  /** Of all registrations, without reading their documents. */
+  readonly names: () => readonly string[]
   /** Adds or replaces it whole. */
   readonly put: (registration: Registration) => void
   readonly remove: (name: string) => boolean
@@ -50,6 +52,7 @@ const registrationOf = (row: Row): Registration => ({
 export const clustersIn = (database: Database): Clusters => {
   const find = database.query<Row, [string]>("SELECT * FROM clusters WHERE name = ?")
   const all = database.query<Row, []>("SELECT * FROM clusters ORDER BY name")
+  const registered = database.query<{ name: string }, []>("SELECT name FROM clusters ORDER BY name")
   const put = database.query(
     "INSERT OR REPLACE INTO clusters (name, identity_key, document, serial, registered_at) VALUES (?, ?, ?, ?, ?)",
   )
@@ -57,7 +60,9 @@ export const clustersIn = (database: Database): Clusters => {
   const listed = database.query<{ identity_key: string }, [string]>(
     "SELECT identity_key FROM listed_keys WHERE cluster = ? ORDER BY identity_key",
   )
-  const names = database.query<{ cluster: string }, []>("SELECT DISTINCT cluster FROM listed_keys ORDER BY cluster")
+  const listedNames = database.query<{ cluster: string }, []>(
+    "SELECT DISTINCT cluster FROM listed_keys ORDER BY cluster",
+  )
   const list = database.query("INSERT OR IGNORE INTO listed_keys (cluster, identity_key) VALUES (?, ?)")
   const unlist = database.query("DELETE FROM listed_keys WHERE cluster = ? AND identity_key = ?")
   const retired = database.query("SELECT 1 FROM retired_keys WHERE cluster = ? AND identity_key = ?")
@@ -73,6 +78,7 @@ export const clustersIn = (database: Database): Clusters => {
       return row === null ? undefined : registrationOf(row)
     },
     all: () => all.all().map(registrationOf),
+    names: () => registered.all().map((row) => row.name),
     put: ({ name, identityKey, document, serial, registeredAt }) => {
       put.run(name, identityKey, document ?? null, serial, registeredAt.getTime())
       unretire.run(name, identityKey)
@@ -84,7 +90,7 @@ export const clustersIn = (database: Database): Clusters => {
       return list.run(name, key).changes > 0
     },
     unlistKey: (name, key) => unlist.run(name, key).changes > 0,
-    listedNames: () => names.all().map((row) => row.cluster),
+    listedNames: () => listedNames.all().map((row) => row.cluster),
     isRetired: (name, key) => retired.get(name, key) !== null,
     retire: (name, key) => void retire.run(name, key),
     isRevoked: (name) => revoked.get(name) !== null,

@@ -22,10 +22,12 @@ export const databaseFailure = (path: string, error: SQLiteError): DatabaseUnusa
         : `nothing was stored: ${error.message}`,
   })
 
-/** A command on the relay's host holds the write lock for milliseconds; so long one waits for the other. */
-const busyMillis = 5_000
+/** A command on the relay's host holds the write lock for milliseconds; so long another one, or a relay that starts, waits for it. */
+export const commandBusyMillis = 5_000
+/** Nothing else runs while a serving relay waits for the lock: every carrier stands still meanwhile. */
+export const servingBusyMillis = 100
 /** "CCRL": a database of another program is refused and never written to. */
-const applicationId = 0x4343524c
+export const applicationId = 0x4343524c
 
 /** Step n brings a database of version n to version n + 1. A released step is never changed; the last version is the length. */
 const migrations: readonly string[] = [
@@ -57,18 +59,22 @@ const migrations: readonly string[] = [
 ]
 export const schemaVersion = migrations.length
 
-/** Opens the file, makes it (0600) when it is missing, and brings its schema up to date. Throws {@link DatabaseUnusable}. */
-export const openDatabase = (path: string): Database => {
+/**
+ * Opens the file, makes it (0600) when it is missing, and brings its schema up to date. Afterwards a statement that finds the database
+ * locked waits for `busyMillis`. Throws {@link DatabaseUnusable}.
+ */
+export const openDatabase = (path: string, busyMillis: number): Database => {
   let database: Database | undefined
   try {
     // SQLite gives its journal files the mode of the database.
     closeSync(openSync(path, "a", 0o600))
     database = new Database(path, { strict: true, readwrite: true, create: false })
-    database.run(`PRAGMA busy_timeout = ${busyMillis}`)
+    database.run(`PRAGMA busy_timeout = ${commandBusyMillis}`)
     // A registration or a revocation that was answered must survive a power cut.
     database.run("PRAGMA journal_mode = WAL")
     database.run("PRAGMA synchronous = FULL")
     migrate(database, path)
+    database.run(`PRAGMA busy_timeout = ${busyMillis}`)
     return database
   } catch (error) {
     database?.close()

@@ -51,6 +51,29 @@ describe("the database", () => {
     expect(() => openStore(foreign)).toThrow("another program")
   })
 
+  test("keeps the schema version of a newer program when an older one that still runs checks its health", () => {
+    const store = openStore(file)
+    const newer = new Database(file)
+    newer.run(`PRAGMA user_version = ${schemaVersion + 1}`)
+    store.checkWritable()
+    expect(newer.query("PRAGMA user_version").get()).toEqual({ user_version: schemaVersion + 1 })
+    newer.close()
+    store.close()
+  })
+
+  test("that another program has locked is not writable, and waiting for it ends when it was said to", () => {
+    const store = openStore(file, { busyMillis: 20 })
+    const other = new Database(file)
+    other.run("BEGIN IMMEDIATE")
+    const begun = performance.now()
+    expect(() => store.callers.revoke("iss", "sub", now)).toThrow("locked")
+    expect(() => store.checkWritable()).toThrow(DatabaseUnusable)
+    expect(performance.now() - begun).toBeLessThan(3_000)
+    expect(store.callers.has("iss", "sub")).toBe(false)
+    other.close()
+    store.close()
+  })
+
   test("of a folder that is not there says so", () => {
     expect(() => openStore(join(directory, "no", "relay.db"))).toThrow(DatabaseUnusable)
   })

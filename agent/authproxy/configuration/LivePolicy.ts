@@ -28,7 +28,7 @@ export interface LivePolicy {
   /** Why the file's present content is not in force; undefined when it is. */
   readonly failure: () => string | undefined
   readonly issuers: Effect.Effect<readonly IssuerState[]>
-  /** Every issuer's keys were there at least once since the process began. */
+  /** The verifier was ready once since the process began. */
   readonly ready: Effect.Effect<boolean>
   /** Reads the file now instead of when the change is noticed; false when it was refused. */
   readonly reload: Effect.Effect<boolean>

@@ -3,17 +3,21 @@ import { callerHash } from "../../../identity/callerHash.ts"
 import type { Caller } from "../../../identity/claimMapping.ts"
 import { originalUserExtra } from "../../../identity/impersonationRoles.ts"
 import type { VerifiedToken } from "../../../identity/TokenVerifier.ts"
-import type { Log } from "../../../platform/logs.ts"
+import { type Log, redact } from "../../../platform/logs.ts"
 import { timingValue } from "../../../protocol/serverTiming.ts"
 import { inFlight, requestBytes, requestSeconds, requests, responseBytes } from "../metrics.ts"
 import type { Witness } from "./admit.ts"
+import { proxyTailAt } from "./apiPath.ts"
 import { type Incoming, valuesOf } from "./Incoming.ts"
 import { pathOf } from "./target.ts"
 
 /** Longest text of a client's choosing in an audit line. */
 const maxForeignCharacters = 512
 
-/** What happened to a request: its audit line and its metrics, exactly once. No credential, no query (commands stand there). */
+/**
+ * What happened to a request: its audit line and its metrics, exactly once. No credential, no query (commands stand there).
+ * Names of users and objects stand in full; what a client may write at will is redacted.
+ */
 export class Account implements Witness {
   /** Ours, on the way to the API server and in its audit log; the client's own is only written down. */
   readonly auditId = randomUUID()
@@ -88,9 +92,9 @@ export class Account implements Witness {
     responseBytes.add(this.#sent)
     const [clientAuditId] = valuesOf(this.#incoming.rawHeaders, "audit-id")
     const as = this.#effective?.extra[originalUserExtra] === undefined ? undefined : this.#effective.username
-    this.#log.info("audit", {
+    this.#log.audit({
       auditId: this.auditId,
-      ...(clientAuditId === undefined ? {} : { clientAuditId: clientAuditId.slice(0, maxForeignCharacters) }),
+      ...(clientAuditId === undefined ? {} : { clientAuditId: foreign(clientAuditId) }),
       cluster: this.#about.cluster,
       ...(this.#caller === undefined ? {} : { username: this.#caller.username }),
       ...(as === undefined ? {} : { impersonated: as }),
@@ -101,8 +105,9 @@ export class Account implements Witness {
             jti: this.#token.tokenId,
             subjectHash: this.subjectHash,
           }),
-      verb: this.#incoming.method.slice(0, maxForeignCharacters),
-      path: pathOf(this.#incoming.target).slice(0, maxForeignCharacters),
+      verb: foreign(this.#incoming.method),
+      // Nobody has a verified token before their target was read.
+      path: this.#token === undefined ? foreign(pathOf(this.#incoming.target)) : objectPath(this.#incoming.target),
       upgrade: this.#incoming.upgrade,
       code: this.#code,
       answeredBy: this.#answeredBy,
@@ -114,4 +119,15 @@ export class Account implements Witness {
       clientAddressAssertedBy: "relay",
     })
   }
+}
+
+const foreign = (text: string): string => redact(text).slice(0, maxForeignCharacters)
+
+/** The path of a target that `requestLine` accepted: names of objects, and behind `/proxy/` whatever the proxied program takes. */
+const objectPath = (target: string): string => {
+  const [, ...segments] = pathOf(target).split("/")
+  const tailAt = proxyTailAt(segments)
+  const tail = segments.slice(tailAt)
+  const path = ["", ...segments.slice(0, tailAt), ...(tail.length === 0 ? [] : [redact(tail.join("/"))])].join("/")
+  return path.slice(0, maxForeignCharacters)
 }
