@@ -60,7 +60,7 @@ const options = {
     Options.optional,
   ),
   logLevel: Options.choice("log-level", levels).pipe(
-    Options.withDescription("Least severe log lines that are written."),
+    Options.withDescription("Least severe log lines that are written. Audit lines always are."),
     Options.withDefault("info" as const),
   ),
 }
