@@ -27,6 +27,7 @@ export const suites: readonly Suite[] = [
       "./test/conformance",
       "./test/attack-long",
       "./test/model",
+      "./test/leaks",
       "./test/properties",
       "./test/importRules.test.ts",
       "./test/commandLines.test.ts",

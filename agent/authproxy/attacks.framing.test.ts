@@ -37,9 +37,7 @@ describe("S8: is refused, and the API server sees nothing:", () => {
     expect(answer === undefined ? 400 : answer.status).toBe(400)
     await connection.ended
     expect(bench.upstream.connections.map(({ received }) => received).join("")).not.toContain("smuggled")
-    expect(
-      bench.upstream.heads.filter((head) => head.includes("POST") && answer !== undefined && answer.status === 200),
-    ).toEqual([])
+    expect(bench.upstream.heads).toEqual([])
   })
 
   test("chunks on HTTP/1.0", async () => {

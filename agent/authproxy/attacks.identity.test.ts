@@ -161,11 +161,9 @@ test("S3: a name in UTF-8 arrives as its bytes", async () => {
 test("S4: 500 groups with commas arrive as 500 lines in their order", async () => {
   const groups = Array.from({ length: 500 }, (_, index) => `team ${index}, night`)
   const connection = await bench.connect()
-  const answer = await connection.ask(request("GET /api", { token: bench.token({ groups: groups.slice(0, 400) }) }))
+  const answer = await connection.ask(request("GET /api", { token: bench.token({ groups }) }))
   expect(answer.status).toBe(200)
-  expect(linesOf(bench.upstream.heads[0] ?? "", "Impersonate-Group")).toEqual(
-    groups.slice(0, 400).map((group) => `oidc:${group}`),
-  )
+  expect(linesOf(bench.upstream.heads[0] ?? "", "Impersonate-Group")).toEqual(groups.map((group) => `oidc:${group}`))
 })
 
 describe("a request without a usable credential is a 401 that says why and never quotes it:", () => {

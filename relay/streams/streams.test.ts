@@ -20,6 +20,12 @@ const nextMessage = (socket: WebSocket) => {
   return message
 }
 
+/** A ping and its pong: whatever the relay sent to this agent before would come first. */
+const says = async (agent: TestAgent, id: number) => {
+  agent.send({ type: "ping", id })
+  expect(await agent.messages.next()).toEqual({ type: "pong", id })
+}
+
 describe("opening a stream", () => {
   test("joins a user's half to the agent's, both ways", async () => {
     const agent = await TestAgent.open(relay.ws, await relay.cluster("edge-1"))
@@ -113,7 +119,7 @@ describe("opening a stream", () => {
     const user = openUserHalf(relay)
     const slow = await first.dial()
     relay.time.advance(2_999)
-    expect(second.messages.size).toBe(0)
+    await says(second, 1)
     relay.time.advance(1)
     const half = await second.pickUp(await second.dial())
     expect((await user).protocol).toBe(streamProtocol)
@@ -128,10 +134,6 @@ describe("opening a stream", () => {
       const alive = await TestAgent.open(relay.ws, material, "alive")
       relay.time.advance(5_001)
       return { quiet, alive }
-    }
-    const says = async (agent: TestAgent, id: number) => {
-      agent.send({ type: "ping", id })
-      expect(await agent.messages.next()).toEqual({ type: "pong", id })
     }
     const probeOf = async (agent: TestAgent) => {
       const probe = await agent.messages.next()
@@ -182,7 +184,7 @@ describe("opening a stream", () => {
       quiet.send({ type: "pong", id })
       await says(quiet, 1)
       relay.time.advance(2_999)
-      expect(alive.messages.size).toBe(0)
+      await says(alive, 2)
       const half = await quiet.pickUp(dial)
       expect((await user).protocol).toBe(streamProtocol)
       half.terminate()

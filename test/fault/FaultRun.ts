@@ -20,21 +20,26 @@ export interface FaultRun {
 }
 
 /** A session that is whole again speaks within this; beyond kubectl's own 61 s there is nothing to wait for. */
-const recoveryMillis = 60_000
+const longestRecoveryMillis = 60_000
 /** A silent fault is noticed after 5 s; only then the pause begins to count as over. */
 const noticedMillis = 7_000
 
-/** Strikes one fault after the other at random moments under the sessions; waits each time until all speak again. */
+/**
+ * Strikes one fault after the other at random moments under the sessions; waits each time until all speak again. A session that does
+ * not within `recoveryMillis` is lost, also where kubectl lives on and has noticed nothing.
+ */
 export const strikeAll = async (
   stage: Stage,
   sessions: readonly Session[],
   faults: readonly Fault[],
   onProgress: (line: string) => void,
+  recoveryMillis = longestRecoveryMillis,
 ): Promise<FaultRun> => {
   const began = performance.now()
   const seconds = (moment: number) => Math.round(moment - began) / 1_000
   await Promise.all(sessions.map((session) => session.started))
   const struck: Struck[] = []
+  const silentAfter = new Map<string, string>()
   for (const fault of faults) {
     await after(stage.between(500, 4_000))
     const from = performance.now()
@@ -42,13 +47,24 @@ export const strikeAll = async (
     const until = performance.now()
     if (fault.silent) await after(noticedMillis)
     const settled = performance.now()
+    const silent = () =>
+      sessions
+        .filter((one) => !one.isComplete && (one.arrivals.at(-1) ?? 0) <= settled)
+        .filter(({ name }) => !silentAfter.has(name))
+        .map(({ name }) => name)
     await eventually(`every session speaks after ${fault.name}`, recoveryMillis, async () => {
-      const silent = sessions.filter((one) => !one.isComplete && (one.arrivals.at(-1) ?? 0) <= settled)
-      return silent.length === 0 ? { done: true } : { seen: silent.map(({ name }) => name) }
-    }).catch((error: Error) => onProgress(error.message))
+      const seen = silent()
+      return seen.length === 0 ? { done: true } : { seen }
+    }).catch((error: Error) => {
+      onProgress(error.message)
+      for (const name of silent()) silentAfter.set(name, fault.name)
+    })
     const now = performance.now()
     const pauses = Object.fromEntries(
-      sessions.map(({ name, arrivals }) => [name, Math.round(longestPause(arrivals, from, now)) / 1_000]),
+      sessions.map(({ name, arrivals, isComplete }) => {
+        const until = isComplete ? (arrivals.at(-1) ?? now) : now
+        return [name, Math.round(longestPause(arrivals, from, until)) / 1_000]
+      }),
     )
     struck.push({ fault: fault.name, at: seconds(from), lastedSeconds: Math.round(until - from) / 1_000, pauses })
     onProgress(
@@ -56,7 +72,12 @@ export const strikeAll = async (
     )
   }
   await after(1_000)
-  const reports = await Promise.all(sessions.map((session) => session.finish()))
+  const finished = await Promise.all(sessions.map((session) => session.finish()))
+  const reports = finished.map((report) => {
+    const fault = silentAfter.get(report.name)
+    const silent = fault === undefined ? undefined : `silent for ${recoveryMillis / 1_000} s after ${fault}`
+    return { ...report, lost: report.lost ?? silent }
+  })
   const heard = Object.fromEntries(
     sessions.map(({ name, arrivals }) => [name, [...new Set(arrivals.map((at) => Math.round(seconds(at) * 4) / 4))]]),
   )

@@ -4,7 +4,9 @@ import type { AttackRange } from "../range/AttackRange.ts"
 import { causeOf, request } from "../range/requests.ts"
 import { accountNamespace, accountToken } from "../range/SecondCluster.ts"
 
-const namespace = "read-only"
+const namespace = "closed"
+/** Of every refusal by the profile, as kubectl prints it. */
+const refusal = "spec.impersonation.profile: ReadOnly"
 const webSocket = [
   "Connection: Upgrade",
   "Upgrade: websocket",
@@ -114,7 +116,11 @@ export const readOnly = (range: () => AttackRange): void => {
             }),
           ),
         )
-        for (const [args, { stderr }] of said) expect([args, stderr.includes("read-only")]).toEqual([args, true])
+        for (const [args, { code, stderr }] of said) {
+          expect([args, stderr]).toEqual([args, expect.stringContaining(refusal)])
+          expect([args, code]).not.toEqual([args, 0])
+        }
+        await range().reached(mark)
         const opened = range()
           .audit.since(mark)
           .filter(({ requestURI }) => /\/(exec|attach|portforward|proxy)/.test(requestURI))
@@ -132,9 +138,10 @@ export const readOnly = (range: () => AttackRange): void => {
           ["cordon", "n"],
           ["auth", "can-i", "create", "pods", "--as", "system:admin"],
         ])
-          expect([args, (await root.kubectl.run(args)).code]).toEqual([args, expect.any(Number)])
+          expect([args, (await root.kubectl.run(args)).code]).not.toEqual([args, 0])
         const apply = JSON.stringify({ apiVersion: "v1", kind: "ConfigMap", metadata: { name: "x", namespace } })
         expect((await root.kubectl.run(["apply", "-f", "-", "--validate=false"], { input: apply })).code).not.toBe(0)
+        await range().reached(mark)
         const verbs = new Set(
           range()
             .audit.since(mark)

@@ -32,6 +32,10 @@ export interface AttackRange {
   readonly relayConfig: string
   /** Every token that was made, for the search for leaks. */
   readonly tokens: string[]
+  /** Programs outside that a class of attacks started: users' proxies, a relay of its own. */
+  readonly started: Program[]
+  /** Those in the cluster's network namespace. */
+  readonly inside: () => readonly Program[]
   readonly programs: () => readonly Program[]
   /** A good token for a cluster. */
   clusterToken(
@@ -125,7 +129,8 @@ export const startAttackRange = async (
     return connected
   }
   let judge: { readonly connected: Connected; readonly token: string } | undefined
-  const users: Program[] = []
+  const started: Program[] = []
+  const inside = () => [world.agent, world.authProxy, second.agent, second.authProxy]
 
   const user = async (name: string, options: UserOptions = {}): Promise<User> => {
     const { cluster = world.clusterName, env = {}, groups = [] } = options
@@ -148,7 +153,7 @@ export const startAttackRange = async (
       ],
       { HOME: folder, XDG_CONFIG_HOME: join(folder, "c"), XDG_STATE_HOME: join(folder, "s"), ...env },
     )
-    users.push(proxy)
+    started.push(proxy)
     await listening(proxy, cluster)
     return { name, kubeconfig, proxy, kubectl: tunnelSide(world.cluster.kubectl, kubeconfig) }
   }
@@ -161,7 +166,9 @@ export const startAttackRange = async (
     stack,
     relayConfig,
     tokens,
-    programs: () => [world.relay, world.agent, world.authProxy, second.agent, second.authProxy, ...users],
+    started,
+    inside,
+    programs: () => [world.relay, ...inside(), ...started],
     clusterToken,
     relayToken,
     entrance,

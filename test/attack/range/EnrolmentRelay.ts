@@ -42,6 +42,7 @@ export const startEnrolmentRelay = async (range: AttackRange): Promise<Enrolment
     }),
   )
   const relay = startOutside(range.stack, "enrolment relay", "clusterconnect-relay", ["serve", "--config", config])
+  range.started.push(relay)
   const { host, port } = await listening(relay, "public")
   return {
     http: `http://${host}:${port}`,
@@ -49,7 +50,11 @@ export const startEnrolmentRelay = async (range: AttackRange): Promise<Enrolment
     database,
     auditLog,
     joinToken: async (cluster, ...more) => (await relayCommand(config, ["token", "create", cluster, ...more])).trim(),
-    relayToken: (subject = "mallory") => range.world.identityProvider.mint({ sub: subject }, { audience }),
+    async relayToken(subject = "mallory") {
+      const token = await range.world.identityProvider.mint({ sub: subject }, { audience })
+      range.tokens.push(token)
+      return token
+    },
     command: (...args) => relayCommand(config, args),
   }
 }

@@ -33,7 +33,6 @@ export interface SecondCluster {
   configure(setting?: Setting): Promise<void>
   /** The entry of authentication.jwt that is used when a setting names none. */
   readonly jwt: object
-  metrics(): Promise<string>
 }
 
 /** The administrator's token for a service account of an auth proxy. */
@@ -122,7 +121,6 @@ export const startSecondCluster = async (
       { stdio: ["ignore", "pipe", "pipe"] },
     ),
   )
-  const health = await listening(authProxy, "health")
   await agent.until("a control session", (line) => (line.message === "control session open" ? true : undefined))
   return {
     name,
@@ -147,10 +145,6 @@ export const startSecondCluster = async (
       await writeFileAtomic(config, text(setting))
       const failure = await changed
       if (failure !== "") throw new Error(`the configuration was refused: ${failure}`)
-    },
-    metrics: async () => {
-      const script = `process.stdout.write(await (await fetch("http://127.0.0.1:${health.port}/metrics")).text())`
-      return (await cluster.run(process.execPath, ["-e", script])).stdout
     },
   }
 }

@@ -27,11 +27,12 @@ export const protocols = {
 } as const
 export type Protocol = keyof typeof protocols
 
-/** The longest time without an arrival that touches the interval. */
+/** The longest time without an arrival that touches the interval; nothing is known beyond its end. */
 export const longestPause = (arrivals: readonly number[], from: number, to: number): number => {
+  const moments = arrivals.length === 0 ? [from] : arrivals
   let longest = 0
-  for (const [index, at] of arrivals.entries()) {
-    const next = arrivals[index + 1] ?? at
+  for (const [index, at] of moments.entries()) {
+    const next = moments[index + 1] ?? to
     if (next >= from && at <= to) longest = Math.max(longest, next - at)
   }
   return longest

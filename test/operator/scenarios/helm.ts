@@ -44,6 +44,14 @@ export const byHelm = (world: () => OperatorWorld) => {
         .split("\n")
         .map((image) => image.split("@")[1])
     }
+    const authProxies = async () => {
+      const pods = ["get", "pods", "-n", world().namespace, "-l=app.kubernetes.io/component=auth-proxy", "-o=json"]
+      const { items } = JSON.parse(await world().cluster.admin(pods))
+      return items as readonly {
+        readonly metadata: { readonly deletionTimestamp?: string }
+        readonly spec: { readonly containers: readonly [{ readonly image: string }] }
+      }[]
+    }
     await eventually("auth proxies of the new version serve", limitMillis, async () => {
       const version = await world().cluster.admin(["get", "cc", "edge", "-o", "jsonpath={.status.authProxy.version}"])
       return version === "1.0.1" ? { done: undefined } : { seen: version }
@@ -51,7 +59,8 @@ export const byHelm = (world: () => OperatorWorld) => {
     await world().complete("edge")
     await load.another()
     // The exec still has its auth proxy, which takes nobody else any more.
-    expect(await images()).toContain(world().image.split("@")[1])
+    const draining = (await authProxies()).filter(({ metadata }) => metadata.deletionTimestamp !== undefined)
+    expect(draining.map(({ spec }) => spec.containers[0].image.split("@")[1])).toContain(world().image.split("@")[1])
     expect(await load.stop()).toMatchObject({ failures: [], execCode: 0 })
     await alice.proxy.stop()
     await eventually("the last pod of the old image ends with the exec", limitMillis, async () => {
