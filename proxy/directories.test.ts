@@ -13,6 +13,10 @@ test("configuration and state are where each system keeps them", () => {
     state: "/home/a/.local/state/clusterconnect",
   })
   expect(at("darwin", "/Users/a").state).toBe("/Users/a/Library/Application Support/clusterconnect")
+  expect(at("darwin", "/Users/a", { XDG_CONFIG_HOME: "relative", XDG_STATE_HOME: "/s" })).toEqual({
+    configuration: "/Users/a/Library/Preferences/clusterconnect",
+    state: "/s/clusterconnect",
+  })
   expect(at("win32", "C:\\Users\\a", { APPDATA: "D:\\r" })).toEqual({
     configuration: "D:\\r\\clusterconnect\\Config",
     state: "C:\\Users\\a\\AppData\\Local\\clusterconnect\\Data",

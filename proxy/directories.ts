@@ -18,8 +18,8 @@ export interface Machine {
 const name = "clusterconnect"
 
 /**
- * The XDG Base Directory rules on Linux and other Unix systems, Library on macOS, AppData on Windows. A relative value of an XDG
- * variable is ignored, as the specification demands.
+ * The XDG Base Directory rules, with Library for the defaults on macOS; AppData on Windows. A relative value of an XDG variable is
+ * ignored, as the specification demands.
  */
 export const directories = ({ platform, home, environment }: Machine): Directories => {
   const path = platform === "win32" ? win32 : posix
@@ -35,8 +35,8 @@ export const directories = ({ platform, home, environment }: Machine): Directori
     }
   if (platform === "darwin")
     return {
-      configuration: path.join(home, "Library", "Preferences", name),
-      state: path.join(home, "Library", "Application Support", name),
+      configuration: path.join(from("XDG_CONFIG_HOME", "Library", "Preferences"), name),
+      state: path.join(from("XDG_STATE_HOME", "Library", "Application Support"), name),
     }
   return {
     configuration: path.join(from("XDG_CONFIG_HOME", ".config"), name),

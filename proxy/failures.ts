@@ -18,7 +18,12 @@ export class UsageWrong extends Data.TaggedError("UsageWrong")<{ readonly detail
 }
 
 /** A token is missing, expired, for somebody else, or not believed by the hop. */
-export class NotAuthenticated extends Data.TaggedError("NotAuthenticated")<Situation> {
+export class NotAuthenticated extends Data.TaggedError("NotAuthenticated")<
+  Situation & {
+    /** There was no token to ask the relay with: it has refused nobody, and the next attempt may get one. */
+    readonly notAsked?: true
+  }
+> {
   override get message(): string {
     return this.detail
   }
@@ -57,10 +62,12 @@ export const localFailureOf = (error: unknown): LocalFailure | undefined => {
   const { code, path } = error as NodeJS.ErrnoException
   return code !== undefined && path !== undefined
     ? new LocalFailure({
-        detail: `${path} cannot be used (${code}): check it, or name other places by HOME or XDG_*_HOME`,
+        detail: `${path} cannot be used (${code}): check it, or name other places by ${placeVariables}`,
       })
     : undefined
 }
+
+const placeVariables = process.platform === "win32" ? "APPDATA and LOCALAPPDATA" : "HOME or XDG_*_HOME"
 
 /** Why a request did not get through; each has an HTTP answer. */
 export type PathFailure = NotAuthenticated | RefusedByPolicy | PathBroken

@@ -99,6 +99,18 @@ describe("clusterconnect proxy", () => {
       expect(proxy.stderr).not.toContain("Error:")
     }
   })
+  test("says a home that is no folder in one line, whichever command is asked", async () => {
+    for (const args of [
+      ["kubeconfig", far.cluster],
+      ["credential", far.cluster, "--port", "27100"],
+    ]) {
+      // Bun itself would make a folder of this name for its cache.
+      const environment = { HOME: "relative", BUN_RUNTIME_TRANSPILER_CACHE_PATH: "0" }
+      const program = new ProxyProcess(home, args, environment)
+      expect(await program.exited).toBe(1)
+      expect(program.stderr).toBe("clusterconnect: no home directory: set HOME to an absolute path\n")
+    }
+  })
   test("refuses an explicit port that is taken", async () => {
     const taken = net.createServer()
     await new Promise<void>((resolve) => taken.listen(0, "127.0.0.1", resolve))

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test"
-import { readyLines } from "./notices.ts"
+import { readyLines, variableLine } from "./notices.ts"
 
 const one = { cluster: "edge-1", context: "mine", port: 47_011, insteadOf: undefined }
 
@@ -28,6 +28,10 @@ test("a taken port, several clusters, stdout and Windows are said as they are", 
   expect(readyLines([one], { path: undefined, merged: false }, "linux")).toContain(
     "Kubeconfig with context 'mine' written to standard output",
   )
+})
+test("the line for the shell says the path as that shell reads it", () => {
+  expect(variableLine("/home/o'neil/kube config", "linux")).toBe("export KUBECONFIG='/home/o'\\''neil/kube config'")
+  expect(variableLine("C:\\o'neil\\k", "win32")).toBe("$env:KUBECONFIG = 'C:\\o''neil\\k'")
 })
 test("a merged kubeconfig is the one that kubectl uses anyway: the lines that users of such proxies know", () => {
   expect(readyLines([one], { path: "/home/a/.kube/config", merged: true }, "linux")).toEqual([

@@ -16,6 +16,10 @@ export interface Served {
 /** How a path is written for the shell that a person will paste it into. */
 const quoted = (path: string) => (/^[A-Za-z0-9_./:~-]+$/.test(path) ? path : `'${path.replaceAll("'", `'\\''`)}'`)
 
+/** The line that a person pastes into a shell so that kubectl uses this file. */
+export const variableLine = (path: string, platform: NodeJS.Platform): string =>
+  platform === "win32" ? `$env:KUBECONFIG = '${path.replaceAll("'", "''")}'` : `export KUBECONFIG=${quoted(path)}`
+
 /** The lines that are printed when everything is ready. */
 export const readyLines = (
   served: readonly Served[],
@@ -48,10 +52,6 @@ export const readyLines = (
       const others = served.slice(1).map(({ context }) => `Merged "${context}" in ${path}`)
       return [`Merged "${served[0]?.context}" as current context in ${path}`, ...others, start, get]
     }
-    const variable =
-      platform === "win32"
-        ? `  $env:KUBECONFIG = '${path.replaceAll("'", "''")}'`
-        : `  export KUBECONFIG=${quoted(path)}`
-    return [start, variable, get]
+    return [start, `  ${variableLine(path, platform)}`, get]
   }
 }

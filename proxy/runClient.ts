@@ -9,11 +9,15 @@ import { splitAtDashes } from "./commands/run.ts"
 import { exitCode, exitCodeOf } from "./exitCodes.ts"
 import { printable } from "./printable.ts"
 import { program } from "./program.ts"
+import { followSignals, interruptedCode } from "./run/interruption.ts"
 import { ChildEnded } from "./run/outcomes.ts"
 
 /** Runs the command line to the end of the process; its exit code says what kind of failure there was. */
 export const runClient = (): void => {
   const [argv, child] = splitAtDashes(process.argv)
+  followSignals()
+  // A reader that goes away is no reason to leave a kubeconfig behind; who writes what was asked for hears of it by the write.
+  for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {})
 
   const chosen: Effect.Effect<void, unknown, BunContext.BunContext> = isBackgroundProxy(argv)
     ? backgroundProxy
@@ -39,10 +43,7 @@ export const runClient = (): void => {
             onSuccess: () => exitCode.success,
             onFailure: (cause) =>
               Cause.isInterruptedOnly(cause)
-                ? // A command of `run` that did not get to its end has not succeeded.
-                  child === undefined
-                  ? exitCode.success
-                  : exitCode.run
+                ? interruptedCode(child === undefined ? exitCode.failure : exitCode.run)
                 : exitCodeOf(Option.getOrUndefined(Cause.failureOption(cause))),
           }),
         ),

@@ -14,10 +14,11 @@ import { localAuthority } from "./endpoint/localAuthority.ts"
 import { newLocalLeaf } from "./endpoint/localCertificates.ts"
 import type { Report } from "./events/ClientEvent.ts"
 import { unreported } from "./events/report.ts"
-import { credentialPrefix } from "./kubeconfig/KubeconfigFile.ts"
 import type { KubeconfigEntry } from "./kubeconfig/kubeconfig.ts"
+import { credentialPrefix } from "./kubeconfig/ownEntries.ts"
 import { type PlacedKubeconfig, placeKubeconfig } from "./kubeconfig/placeKubeconfig.ts"
 import { atOnce, type Readiness } from "./readiness/Readiness.ts"
+import { nowServing } from "./run/interruption.ts"
 import type { ProxySettings } from "./settings/ProxySettings.ts"
 
 export interface ServedCluster extends Listening {
@@ -72,6 +73,7 @@ export const serveClusters = (
     const registration = yield* registered({ relay: settings.relay, background: false }, log)
     const { served, kubeconfig } = yield* serving(settings, log, { report })
     yield* registration.serves({ served, kubeconfig })
+    nowServing()
     announce(served.map(noticeOf), { kubeconfig, relay: settings.relay }, surroundings)
     const clusters = served.map(({ link }) => link.cluster)
     const stopping = Effect.promise(async () => report?.({ event: "stopping", clusters }))

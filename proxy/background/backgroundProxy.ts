@@ -6,6 +6,7 @@ import { settingsOf } from "../commands/settingsFrom.ts"
 import { registered } from "../control/registered.ts"
 import { exitCodeOf } from "../exitCodes.ts"
 import { type ClientFailure, clientFailureOf, RefusedByPolicy, UsageWrong } from "../failures.ts"
+import { nowServing } from "../run/interruption.ts"
 import { serving } from "../serveClusters.ts"
 import { BoundedLog } from "./BoundedLog.ts"
 import { HandOver, type Report } from "./handOver.ts"
@@ -38,6 +39,7 @@ export const backgroundProxy: Effect.Effect<never, Reported> = Effect.gen(functi
     kubeconfig: entry === undefined,
   })
   yield* registration.serves(now)
+  nowServing()
   const served = now.served.map(noticeOf)
   const { path, merged } = now.kubeconfig
   const ready = { pid: process.pid, relay, kubeconfig: { path, merged }, served }

@@ -38,7 +38,7 @@ export const credential = Command.make(credentialWord, options, (given) =>
       ...{ clusters: [cluster], token: Option.none(), acceptNewPin: false, port: Option.some(given.port) },
       ...{ output: "text", logFormat: "text" },
     })
-    const here = places()
+    const here = yield* attempt(places)
     yield* attempt(async () => {
       const { certificatePem } = await localAuthority(join(here.state, "local-authority.pem"), new Date())
       checkExecInfo(process.env.KUBERNETES_EXEC_INFO, given.port, certificatePem)

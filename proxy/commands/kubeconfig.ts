@@ -9,6 +9,7 @@ import { localAuthority } from "../endpoint/localAuthority.ts"
 import { unreported } from "../events/report.ts"
 import { clientFailureOf, UsageWrong } from "../failures.ts"
 import { keepKubeconfig } from "../kubeconfig/placeKubeconfig.ts"
+import { variableLine } from "../notices.ts"
 import { checkedIdle, pluginOf } from "../plugin/entry.ts"
 import { entryEnvironment, withVariables } from "../plugin/entryEnvironment.ts"
 import { entryPort } from "../plugin/entryPort.ts"
@@ -46,7 +47,7 @@ export const kubeconfig = Command.make("kubeconfig", options, (given) =>
     const asked = yield* attempt(() => withVariables(givenFlags({ ...given, ...common }), process.env))
     const idleSeconds = yield* attempt(() => checkedIdle(given.idle))
     const wanted = yield* attempt(() => entryVariables(given.variable, process.env))
-    const here = places()
+    const here = yield* attempt(places)
     const { named } = yield* attempt(() => chooseOrigin(asked, entryEnvironment(process.env, wanted), here))
     const command = asked.tokenCommand ?? named?.profile.tokenCommand
     // A desktop's kubectl has another PATH than the shell in which the token command was tried.
@@ -67,14 +68,14 @@ export const kubeconfig = Command.make("kubeconfig", options, (given) =>
       const { certificatePem } = await localAuthority(join(here.state, "local-authority.pem"), new Date())
       const rules = { idleSeconds, variables }
       const { relay } = settings
-      const port = flags.port ?? (await entryPort({ ...flags, relay }, rules, certificatePem, here))
+      const port = await entryPort({ ...flags, relay }, rules, certificatePem, here)
       const credential = pluginOf(flags, relay, { port, ...rules })
       const name = flags.kubeContext ?? cluster
       return await keepKubeconfig(settings, [{ name, port, authorityPem: certificatePem, credential }], here)
     })
     const where = placed.path === undefined ? "" : ` in ${placed.path}`
     say(`Context '${flags.kubeContext ?? cluster}'${where} stays: kubectl starts a proxy for it when it needs one.`)
-    if (!placed.merged && placed.path !== undefined) say(`export KUBECONFIG=${placed.path}`)
+    if (!placed.merged && placed.path !== undefined) say(variableLine(placed.path, process.platform))
   }).pipe(Effect.scoped, Effect.mapError(clientFailureOf)),
 ).pipe(
   Command.withDescription(

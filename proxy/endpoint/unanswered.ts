@@ -3,8 +3,8 @@ import { type PathFailure, refusalOf } from "../failures.ts"
 import type { RequestRules } from "./requestRules.ts"
 
 /**
- * The answer to a request that was sent and got none. What could have had an effect is "outcome unknown": nobody may believe
- * that it did not run.
+ * The answer to a request that was sent and got none. What could have had an effect is "outcome unknown", also where the path ended
+ * with a refusal (`final`): nobody may believe that it did not run.
  */
 export const unansweredRefusal = (
   cluster: string,
@@ -12,7 +12,7 @@ export const unansweredRefusal = (
   final: PathFailure | undefined,
   suspended: boolean,
 ): Refusal => {
-  if (final !== undefined) return refusalOf(final)
+  if (final !== undefined && rules.repeatable) return refusalOf(final)
   const what = suspended
     ? `the path to cluster ${cluster} broke while the request was under way and did not come back in time`
     : `the connection to cluster ${cluster} ended before an answer came`
@@ -22,6 +22,6 @@ export const unansweredRefusal = (
     code: 504,
     hop: "relay",
     cause: "OutcomeUnknown",
-    message: `${what}. Outcome unknown: it may have run. Look before you send it again`,
+    message: `${what}${final === undefined ? "" : ` (${final.message})`}. Outcome unknown: it may have run. Look before you send it again`,
   }
 }

@@ -62,11 +62,17 @@ export class KubeconfigDocument {
     return this.#items(list).map((item) => item.get("name") as string)
   }
 
+  /** What stands under an entry's name; empty where there is none of this name. */
+  content(list: List, name: string): Readonly<Record<string, unknown>> {
+    const item = this.#items(list).find((one) => one.get("name") === name)
+    const content: unknown = item?.toJS(this.#document)?.[contentOf[list]]
+    return typeof content === "object" && content !== null ? (content as Record<string, unknown>) : {}
+  }
+
   /** What a named extension of an entry says; undefined when it has none of this name. */
   extension(list: List, name: string, extension: string): unknown {
-    const item = this.#items(list).find((one) => one.get("name") === name)
-    const content = item?.toJS(this.#document)?.[contentOf[list]] as { extensions?: unknown } | undefined
-    const extensions = Array.isArray(content?.extensions) ? content.extensions : []
+    const content = this.content(list, name)
+    const extensions = Array.isArray(content.extensions) ? content.extensions : []
     return (extensions as { name?: unknown; extension?: unknown }[]).find((one) => one?.name === extension)?.extension
   }
 

@@ -4,10 +4,11 @@ import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "
 import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { parse } from "yaml"
+import { parse, stringify } from "yaml"
 import { LocalFailure } from "../failures.ts"
 import { KubeconfigFile } from "./KubeconfigFile.ts"
 import { kubeconfig } from "./kubeconfig.ts"
+import { MergedKubeconfig } from "./MergedKubeconfig.ts"
 
 let directory: string
 beforeEach(async () => {
@@ -15,6 +16,7 @@ beforeEach(async () => {
 })
 afterEach(() => rm(directory, { recursive: true }))
 
+const locks = () => join(directory, "locks")
 const entry = { name: "edge-1", port: 47_011, authorityPem: "PEM", credential: "ccsession_a" }
 const text = kubeconfig([entry])
 
@@ -45,18 +47,18 @@ describe("a kubeconfig", () => {
 describe("a kubeconfig file", () => {
   test("is private, replaces one of an earlier run, and goes when it is removed", async () => {
     const path = join(directory, "state", "kubeconfig", "edge-1.yaml")
-    await (await KubeconfigFile.own(path, text, "ccsession_a")).remove()
+    await (await KubeconfigFile.own(path, text, "ccsession_a", locks())).remove()
     expect(existsSync(path)).toBe(false)
-    await KubeconfigFile.own(path, "left over", "ccsession_x")
-    await KubeconfigFile.own(path, text, "ccsession_a")
+    await KubeconfigFile.own(path, "left over", "ccsession_x", locks())
+    await KubeconfigFile.own(path, text, "ccsession_a", locks())
     expect(readFileSync(path, "utf8")).toBe(text)
     expect(statSync(path).mode & 0o777).toBe(0o600)
     expect(statSync(join(path, "..")).mode & 0o777).toBe(0o700)
   })
   test("stays when another proxy has replaced it since", async () => {
     const path = join(directory, "config")
-    const first = await KubeconfigFile.at(path, text, "ccsession_a")
-    await KubeconfigFile.at(path, kubeconfig([{ ...entry, credential: "ccsession_b" }]), "ccsession_b")
+    const first = await KubeconfigFile.at(path, text, "ccsession_a", locks())
+    await KubeconfigFile.at(path, kubeconfig([{ ...entry, credential: "ccsession_b" }]), "ccsession_b", locks())
     await first.remove()
     expect(readFileSync(path, "utf8")).toContain("ccsession_b")
   })
@@ -70,12 +72,12 @@ describe("a kubeconfig file", () => {
       "a",
     ]) {
       writeFileSync(path, foreign)
-      await expect(KubeconfigFile.at(path, text, "ccsession_a")).rejects.toThrow(LocalFailure)
+      await expect(KubeconfigFile.at(path, text, "ccsession_a", locks())).rejects.toThrow(LocalFailure)
       expect(readFileSync(path, "utf8")).toBe(foreign)
     }
-    await expect(KubeconfigFile.at(directory, text, "ccsession_a")).rejects.toThrow("it is a directory")
+    await expect(KubeconfigFile.at(directory, text, "ccsession_a", locks())).rejects.toThrow("it is a directory")
     writeFileSync(path, "")
-    await KubeconfigFile.at(path, text, "ccsession_a")
+    await KubeconfigFile.at(path, text, "ccsession_a", locks())
     expect(readFileSync(path, "utf8")).toBe(text)
   })
   test("of an entry that stays is replaced by one for the same cluster alone, and never one whose plugin is somebody else's", async () => {
@@ -83,13 +85,49 @@ describe("a kubeconfig file", () => {
     const plugin = { command: "clusterconnect", args: ["credential"], relay: "https://one.example", cluster: "edge-1" }
     const foreign = "users:\n- name: a\n  user: {exec: {command: git, args: [credential, fill]}}\n"
     writeFileSync(path, foreign)
-    await expect(KubeconfigFile.at(path, text, plugin)).rejects.toThrow("which would be lost")
+    await expect(KubeconfigFile.at(path, text, plugin, locks())).rejects.toThrow("which would be lost")
     expect(readFileSync(path, "utf8")).toBe(foreign)
     const kept = kubeconfig([{ ...entry, credential: plugin }])
     writeFileSync(path, kept)
-    await KubeconfigFile.at(path, kept, plugin)
+    await KubeconfigFile.at(path, kept, plugin, locks())
     for (const credential of ["ccsession_a", { ...plugin, relay: "https://two.example" }, { ...plugin, cluster: "b" }])
-      await expect(KubeconfigFile.at(path, text, credential)).rejects.toThrow("which would be lost")
+      await expect(KubeconfigFile.at(path, text, credential, locks())).rejects.toThrow("which would be lost")
+  })
+  test("in which others wrote their entries loses ours alone, and the context that went with them", async () => {
+    const path = join(directory, "config")
+    const file = await KubeconfigFile.at(path, text, "ccsession_a", locks())
+    const other = { ...entry, name: "edge-2", credential: "abc" }
+    const merged = await MergedKubeconfig.merge({
+      ...{ places: { target: path, others: [] }, entries: [other], current: true, mayReplace: undefined },
+      locks: locks(),
+    })
+    await file.remove()
+    const left = parse(readFileSync(path, "utf8"))
+    for (const list of ["clusters", "users", "contexts"]) expect(left[list]).toMatchObject([{ name: "edge-2" }])
+    expect(left["current-context"]).toBe("edge-2")
+    await merged.remove()
+    expect(parse(readFileSync(path, "utf8"))["current-context"]).toBe("")
+  })
+  test("goes whole when a person changed nothing but its own contexts", async () => {
+    const path = join(directory, "config")
+    const file = await KubeconfigFile.at(path, text, "ccsession_a", locks())
+    const config = parse(text)
+    config.contexts[0].context.namespace = "mine"
+    config.contexts.push({ name: "short", context: { cluster: "edge-1", user: "edge-1" } })
+    writeFileSync(path, stringify(config))
+    await file.remove()
+    expect(existsSync(path)).toBe(false)
+  })
+  test("of our own with others' entries is not overwritten: another one is", async () => {
+    const path = join(directory, "state", "edge-1.yaml")
+    await KubeconfigFile.own(path, text, "ccsession_a", locks())
+    const foreign = readFileSync(path, "utf8").replace("users:", "users:\n  - name: mine\n    user: {token: abc}")
+    writeFileSync(path, foreign)
+    const second = await KubeconfigFile.own(path, text, "ccsession_a", locks())
+    expect(second.path).toBe(join(directory, "state", "edge-1-2.yaml"))
+    expect(readFileSync(path, "utf8")).toBe(foreign)
+    await second.remove()
+    expect(existsSync(second.path)).toBe(false)
   })
   test("is whole at every moment, whenever its writer is killed (S19)", async () => {
     const path = join(directory, "config")

@@ -1,8 +1,7 @@
-import { createHash, randomBytes } from "node:crypto"
-import { mkdir, readdir, readFile, realpath, unlink } from "node:fs/promises"
-import { basename, dirname, join, resolve } from "node:path"
-import { makePrivateDirectory, withFileLock, writeFileAtomic } from "../../platform/files.ts"
+import { randomBytes } from "node:crypto"
+import { resolve } from "node:path"
 import { LocalFailure } from "../failures.ts"
+import { changed, contentOf } from "./changed.ts"
 import { KubeconfigDocument } from "./KubeconfigDocument.ts"
 import type { KubeconfigEntry } from "./kubeconfig.ts"
 import type { KubeconfigPlaces } from "./kubeconfigPlaces.ts"
@@ -88,42 +87,3 @@ const taken = (names: readonly string[], path: string) =>
   new LocalFailure({
     detail: `${path} has ${names.map((name) => `'${name}'`).join(", ")} already, and it is not ours: choose another name with --kube-context, or replace it with --overwrite-existing`,
   })
-
-const contentOf = (path: string): Promise<string | undefined> =>
-  readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
-    if (error.code === "ENOENT") return undefined
-    throw new LocalFailure({ detail: `${path} cannot be read (${error.code ?? error.message})` })
-  })
-
-/** Replaces the content by what `change` makes of it; undefined is no file. Nothing is written where nothing changed. */
-const changed = async (
-  path: string,
-  locks: string,
-  change: (text: string | undefined) => string | undefined,
-): Promise<void> => {
-  await makePrivateDirectory(locks)
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 })
-  const target = await realpath(path).catch(() => path)
-  const lock = join(locks, `${createHash("sha256").update(target).digest("hex").slice(0, 32)}.lock`)
-  await withFileLock(lock, async () => {
-    await removeUnfinished(target)
-    const before = await contentOf(target)
-    const after = change(before)
-    if (after === before) return
-    try {
-      if (after === undefined) await unlink(target)
-      else await writeFileAtomic(target, after)
-    } catch (error) {
-      throw new LocalFailure({
-        detail: `${path} cannot be written (${(error as NodeJS.ErrnoException).code ?? String(error)})`,
-      })
-    }
-  })
-}
-
-/** What a process that was killed while it wrote left beside the file. Under the lock nobody else writes one. */
-const removeUnfinished = async (target: string): Promise<void> => {
-  const unfinished = new RegExp(`^\\.${RegExp.escape(basename(target))}\\.[0-9a-f]{16}\\.tmp$`)
-  for (const name of await readdir(dirname(target)))
-    if (unfinished.test(name)) await unlink(join(dirname(target), name)).catch(() => {})
-}

@@ -1,5 +1,8 @@
-import { existsSync } from "node:fs"
-import { delimiter, join } from "node:path"
+import { existsSync, readFileSync } from "node:fs"
+import { delimiter, dirname, join, resolve } from "node:path"
+import { LocalFailure } from "../failures.ts"
+import { KubeconfigDocument } from "./KubeconfigDocument.ts"
+import { isSessionCredential } from "./ownEntries.ts"
 
 export interface KubeconfigPlaces {
   /** The file that kubectl would change, and that outranks the others when it reads. */
@@ -8,17 +11,43 @@ export interface KubeconfigPlaces {
   readonly others: readonly string[]
 }
 
+/** What is asked of the file system. */
+interface Files {
+  readonly exists?: (path: string) => boolean
+  /** Whether the file goes when a proxy ends, and everything that was merged into it would be nowhere then. */
+  readonly isPassing?: (path: string) => boolean
+}
+
 /**
  * Kubectl's rules (clientcmd's PathOptions): $KUBECONFIG is a list, its first file that exists is changed, else its last;
- * without the variable it is ~/.kube/config.
+ * without the variable it is ~/.kube/config. A running proxy's own file is never the target.
+ * @throws {LocalFailure} when $KUBECONFIG names no other file
  */
 export const kubeconfigPlaces = (
   environment: Readonly<Record<string, string | undefined>>,
   home: string,
-  exists: (path: string) => boolean = existsSync,
+  { exists = existsSync, isPassing = () => false }: Files = {},
 ): KubeconfigPlaces => {
   const listed = [...new Set((environment.KUBECONFIG ?? "").split(delimiter).filter((path) => path !== ""))]
   const files = listed.length > 0 ? listed : [join(home, ".kube", "config")]
-  const target = files.find(exists) ?? files.at(-1) ?? ""
+  const lasting = files.filter((file) => !isPassing(file))
+  const target = lasting.find(exists) ?? lasting.at(-1)
+  if (target === undefined)
+    throw new LocalFailure({
+      detail: `KUBECONFIG names ${files.join(delimiter)}, which a running proxy wrote and takes away at its end: unset KUBECONFIG, or name another file with --file`,
+    })
   return { target, others: files.filter((file) => file !== target) }
 }
+
+/** Whether a file of this folder, which is ours, holds a proxy's session. */
+export const passingIn =
+  (folder: string) =>
+  (path: string): boolean => {
+    try {
+      if (dirname(resolve(path)) !== folder) return false
+      const file = new KubeconfigDocument(path, readFileSync(path, "utf8"))
+      return file.names("users").some((name) => isSessionCredential(file.content("users", name).token))
+    } catch {
+      return false
+    }
+  }

@@ -1,5 +1,5 @@
 import { extensionName, isMarkOf, type KeptMark, keptMark, marked } from "./entryMark.ts"
-import { type KubeconfigDocument, lists } from "./KubeconfigDocument.ts"
+import { type KubeconfigDocument, type List, lists } from "./KubeconfigDocument.ts"
 import { type KubeconfigEntry, partsOf } from "./kubeconfig.ts"
 
 /** What our extension says: whose entry this is, and which context was current before it. */
@@ -53,6 +53,15 @@ export const removeEntries = (file: KubeconfigDocument, session: string): boolea
   return names.size > 0
 }
 
+/** Removes whatever is called so, and names none of it as a context to go back to. */
+export const removeNamed = (file: KubeconfigDocument, named: Readonly<Record<List, ReadonlySet<string>>>): void => {
+  for (const list of lists) file.remove(list, named[list])
+  for (const name of file.names("contexts"))
+    if (named.contexts.has(markOf(file, "contexts", name)?.previous ?? ""))
+      file.remark(name, extensionName, "previous", undefined)
+  if (named.contexts.has(file.currentContext ?? "")) file.currentContext = undefined
+}
+
 /** Removes our entries of these names, of whichever session, and closes the chain of previous contexts over the gap. */
 const takeOut = (file: KubeconfigDocument, names: ReadonlySet<string>): void => {
   const before = [...names]
@@ -69,7 +78,7 @@ const takeOut = (file: KubeconfigDocument, names: ReadonlySet<string>): void => 
   if (wasCurrent) file.currentContext = before
 }
 
-const markOf = (file: KubeconfigDocument, list: (typeof lists)[number], name: string): Mark | undefined => {
+const markOf = (file: KubeconfigDocument, list: List, name: string): Mark | undefined => {
   const found = file.extension(list, name, extensionName)
   return typeof found === "object" && found !== null && typeof (found as Mark).session === "string"
     ? (found as Mark)

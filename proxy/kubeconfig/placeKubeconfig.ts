@@ -7,7 +7,7 @@ import type { ProxySettings } from "../settings/ProxySettings.ts"
 import { askToReplace } from "./askToReplace.ts"
 import { KubeconfigFile } from "./KubeconfigFile.ts"
 import { type KubeconfigEntry, kubeconfig, type Plugin } from "./kubeconfig.ts"
-import { kubeconfigPlaces } from "./kubeconfigPlaces.ts"
+import { kubeconfigPlaces, passingIn } from "./kubeconfigPlaces.ts"
 import { MergedKubeconfig } from "./MergedKubeconfig.ts"
 
 /** Where the kubeconfig is, while the scope lives. */
@@ -36,6 +36,9 @@ const writeOut = (text: string) =>
     ),
   )
 
+const locksOf = ({ state }: Directories) => join(state, "locks")
+const ownFolder = ({ state }: Directories) => join(state, "kubeconfig")
+
 const attempt = <A>(body: () => Promise<A>) => Effect.tryPromise({ try: body, catch: (error) => error })
 
 /** Writes the kubeconfig of entries that stay. @throws {LocalFailure} */
@@ -53,32 +56,37 @@ export const keepKubeconfig = async (
   }
   const [entry] = entries
   if (entry === undefined) throw new TypeError("a kubeconfig has an entry")
-  const own = join(places.state, "kubeconfig", `${entry.name}-${entry.port}.yaml`)
+  const own = join(ownFolder(places), `${entry.name}-${entry.port}.yaml`)
   const { credential } = entry
   const kept = await (file === undefined
-    ? KubeconfigFile.own(own, text, credential)
-    : KubeconfigFile.at(file, text, credential))
+    ? KubeconfigFile.own(own, text, credential, locksOf(places))
+    : KubeconfigFile.at(file, text, credential, locksOf(places)))
   return { path: kept.path, merged: false }
 }
 
 const merge = ({ file, overwriteExisting }: Wishes, entries: readonly KubeconfigEntry[], places: Directories) =>
   MergedKubeconfig.merge({
-    places: file === undefined ? kubeconfigPlaces(process.env, homedir()) : { target: file, others: [] },
+    places:
+      file === undefined
+        ? kubeconfigPlaces(process.env, homedir(), { isPassing: passingIn(ownFolder(places)) })
+        : { target: file, others: [] },
     entries,
     current: true,
     mayReplace: overwriteExisting ? async () => true : askToReplace(process.stdin, process.stderr),
-    locks: join(places.state, "locks"),
+    locks: locksOf(places),
   })
+
+const leaving = (one: KubeconfigFile | MergedKubeconfig) =>
+  Effect.promise(() =>
+    one.remove().catch((error: Error) => {
+      process.stderr.write(`clusterconnect: our entries stay in ${one.path}: ${error.message}\n`)
+    }),
+  )
 
 const merged = (wishes: Wishes, entries: readonly KubeconfigEntry[], places: Directories) =>
   Effect.acquireRelease(
     attempt(() => merge(wishes, entries, places)),
-    (one) =>
-      Effect.promise(() =>
-        one.remove().catch((error: Error) => {
-          process.stderr.write(`clusterconnect: our entries stay in ${one.path}: ${error.message}\n`)
-        }),
-      ),
+    leaving,
   ).pipe(Effect.map(({ path }) => ({ path, merged: true })))
 
 const written = (
@@ -94,11 +102,13 @@ const written = (
       return { path: undefined, merged: false }
     }
     const credential = entries[0]?.credential ?? ""
-    const own = join(places.state, "kubeconfig", fileName(entries))
+    const own = join(ownFolder(places), fileName(entries))
     const write = attempt(() =>
-      file === undefined ? KubeconfigFile.own(own, text, credential) : KubeconfigFile.at(file, text, credential),
+      file === undefined
+        ? KubeconfigFile.own(own, text, credential, locksOf(places))
+        : KubeconfigFile.at(file, text, credential, locksOf(places)),
     )
-    const kept = yield* Effect.acquireRelease(write, (one) => Effect.promise(() => one.remove().catch(() => {})))
+    const kept = yield* Effect.acquireRelease(write, leaving)
     return { path: kept.path, merged: false }
   })
 

@@ -12,11 +12,18 @@ export const issuerFailure = (issuer: string, error: unknown): PathFailure => {
   if (isPathFailure(error)) return error
   const hop = "identity-provider"
   if (error instanceof ResponseBodyError || error instanceof AuthorizationResponseError) {
+    const shownError = shown(error.error)
+    if (error instanceof ResponseBodyError && isBusy(error))
+      return new PathBroken({
+        hop,
+        cause: "IssuerBusy",
+        detail: `identity provider ${issuer} answered ${error.status} (${shownError}): it is overloaded or out of order`,
+      })
     const description = error.error_description === undefined ? "" : ` (${shown(error.error_description)})`
     return new NotAuthenticated({
       hop,
       cause: "IssuerRefused",
-      detail: `${issuer} said ${shown(error.error)}${description}${remedy[error.error] ?? ""}`,
+      detail: `${issuer} said ${shownError}${description}${remedy[error.error] ?? ""}`,
     })
   }
   const below = error instanceof Error && error.cause !== undefined ? error.cause : error
@@ -34,6 +41,10 @@ export const issuerFailure = (issuer: string, error: unknown): PathFailure => {
     detail: `identity provider ${issuer}: ${shown(text)}`,
   })
 }
+
+/** It judged nobody: later the same question may be answered. */
+const isBusy = ({ status, error }: ResponseBodyError) =>
+  status === 429 || status >= 500 || error === "temporarily_unavailable"
 
 const remedy: Readonly<Record<string, string>> = {
   invalid_grant: ": the login has ended there. Log in again: clusterconnect login",

@@ -48,6 +48,19 @@ test("an entry with another setting, port, idle time, variable or home is anothe
   expect(of({ pin: "sha256:p" }, {}, { ...home, PATH: "/bin", TERM: "dumb" })).toBe(of({}))
 })
 
+test("an entry is the same one whether its folders are named or are where they are without that", () => {
+  const of = (environment: Environment) => entryHash(flags, rules, { HOME: "/home/ann", ...environment })
+  const configuration = process.platform === "darwin" ? "/home/ann/Library/Preferences" : "/home/ann/.config"
+  for (const same of [
+    { XDG_CONFIG_HOME: configuration },
+    { XDG_CONFIG_HOME: `${configuration}/` },
+    { XDG_CONFIG_HOME: "relative", XDG_DATA_HOME: "" },
+    { XDG_DATA_HOME: "/home/ann/.local/share" },
+  ])
+    expect(of(same)).toBe(of({}))
+  expect(of({ XDG_DATA_HOME: "/else" })).not.toBe(of({}))
+})
+
 test("an option of a later version that is not set changes no entry", () => {
   const later = { ...flags, later: undefined, other: false } as GivenFlags
   expect(entryHash(later, rules, {})).toBe(entryHash(flags, rules, {}))

@@ -1,7 +1,9 @@
 import { createHash } from "node:crypto"
-import { resolve } from "node:path"
+import { homedir } from "node:os"
+import { isAbsolute, join, resolve } from "node:path"
 import { ownCommand } from "../../platform/ownCommand.ts"
 import type { GivenFlags } from "../commands/settingsFrom.ts"
+import { directories } from "../directories.ts"
 import { UsageWrong } from "../failures.ts"
 import type { Plugin } from "../kubeconfig/kubeconfig.ts"
 import { clusterValues } from "../settings/clusterValues.ts"
@@ -52,8 +54,13 @@ const variableWords = ({ variables }: Pick<EntryRules, "variables">) =>
     .toSorted(([one], [other]) => (one < other ? -1 : 1))
     .map(([name, value]) => `--variable=${name}=${value}`)
 
-/** Where logins, profiles and a token command's own files are. */
-const ofPerson = ["HOME", "USERPROFILE", "APPDATA", "XDG_CONFIG_HOME", "XDG_DATA_HOME"] as const
+/** Where logins, profiles and a token command's own files are, however the environment says so. @throws {LocalFailure} */
+const foldersOf = (environment: Environment): readonly string[] => {
+  const home = resolve(environment.HOME || environment.USERPROFILE || homedir())
+  const { configuration } = directories({ platform: process.platform, home, environment })
+  const data = environment.XDG_DATA_HOME ?? ""
+  return [home, resolve(configuration), isAbsolute(data) ? resolve(data) : join(home, ".local", "share")]
+}
 
 /**
  * What decides who an entry is, as text: its settings, and where this shell has its logins. The relay is the flags' own.
@@ -65,7 +72,7 @@ export const entryIdentity = (
   environment: Environment = process.env,
 ): string => {
   const settings = [...settingWords(flags, flags.relay ?? ""), ...variableWords(rules)].toSorted()
-  return JSON.stringify([settings, ofPerson.flatMap((name) => (environment[name] ? [[name, environment[name]]] : []))])
+  return JSON.stringify([settings, foldersOf(environment)])
 }
 
 /** Two entries with this in common are served by one proxy. */

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test"
-import { mkdtemp, rm } from "node:fs/promises"
+import { mkdtemp, rm, writeFile } from "node:fs/promises"
 import net from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -36,5 +36,21 @@ test("an entry's port is its settings' and its installation's own; one that is t
   const own = await serve(entryHash(flags, { ...rules, port }))
   expect(await entryPort(flags, rules, "PEM", places)).toBe(port)
   await Promise.all([another.close(), own.close(), new Promise((resolve) => taken.close(resolve))])
+  await rm(state, { recursive: true })
+})
+
+test("no two entries of an installation get one port, however many there are at once; one that was chosen is nobody else's", async () => {
+  const state = await mkdtemp(join(tmpdir(), "clusterconnect-port-"))
+  const places = { configuration: state, state }
+  const clusters = Array.from({ length: 40 }, (_, index) => `edge-${index}`)
+  const given = (port?: number) =>
+    Promise.all(clusters.map((one) => entryPort({ ...flags, clusters: [one], port }, rules, "PEM", places)))
+  const ports = await given()
+  expect(new Set(ports).size).toBe(clusters.length)
+  expect(await given()).toEqual(ports)
+  const [first = 0] = ports
+  await writeFile(join(state, "entry-ports.json"), "damaged")
+  expect(await entryPort({ ...flags, clusters: ["mine"], port: first }, rules, "PEM", places)).toBe(first)
+  expect(await entryPort({ ...flags, clusters: ["edge-0"] }, rules, "PEM", places)).not.toBe(first)
   await rm(state, { recursive: true })
 })

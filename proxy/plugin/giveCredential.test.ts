@@ -84,6 +84,28 @@ describe("a kubeconfig's credential", () => {
     await give({ start }).catch(() => {})
     expect(starts).toBe(2)
   })
+  test("is refused with who has the entry's port, and what helps", async () => {
+    const holder = net.createServer()
+    await new Promise<void>((resolve) => holder.listen(0, "127.0.0.1", resolve))
+    closing.push(() => new Promise((resolve) => holder.close(resolve)))
+    const { port } = holder.address() as net.AddressInfo
+    const start = () => new BackgroundFailed({ exitCode: 1, detail: "Choose another with --port" })
+    const refused = () =>
+      giveCredential({ ...asked, rules: { ...asked.rules, port } }, places(), {
+        signal: new AbortController().signal,
+        start,
+      })
+    await expect(refused()).rejects.toThrow("write the entry again: clusterconnect kubeconfig edge-1")
+    const path = { state: "idle" } as const
+    const all: ProxyStatus = {
+      ...{ pid: 7, version: "1", phase: "serving", background: true, startedAt: "a", relay: "r" },
+      clusters: [{ cluster: "edge-2", context: "edge-2", port, path }],
+    }
+    const answers = { status: () => all, credential: () => undefined, stop: () => {} }
+    const server = await ControlServer.listen(runningFolder(places()), answers)
+    closing.push(() => server.close())
+    await expect(refused()).rejects.toThrow("your proxy for edge-2 (pid 7) listens there")
+  })
   test("is refused when the start says nothing for too long", async () => {
     await expect(give({ start: () => Effect.never, startMillis: 10 })).rejects.toThrow("did not say within 0.01 s")
   })

@@ -11,8 +11,10 @@ import { ControlConnection, ProxyGone, ProxySilent } from "../control/ControlCon
 import { runningFolder } from "../control/controlPlace.ts"
 import { proxiesOfEntry, type Running } from "../control/runningProxies.ts"
 import type { Directories } from "../directories.ts"
+import { exitCode, exitCodeOf } from "../exitCodes.ts"
 import { type ClientFailure, LocalFailure } from "../failures.ts"
 import { type EntryRules, entryHash } from "./entry.ts"
+import { portTaken } from "./portTaken.ts"
 import { SharedFailure } from "./SharedFailure.ts"
 
 /** A proxy tells within this time that it serves, or why not; one that ends lets its sessions go. */
@@ -59,8 +61,9 @@ export const giveCredential = async (asked: Asked, places: Directories, options:
         if (shared !== undefined) throw shared
         const failure = await started(asked, hash, places, options)
         if (failure === undefined) continue
-        await failed.tell(failure)
-        throw failure
+        const told = (await causeOf(failure, asked, places)) ?? failure
+        await failed.tell(told)
+        throw told
       }
       throw new LocalFailure({ detail: `no proxy for ${asked.cluster} serves after ${startMillis / 1000} s` })
     },
@@ -94,6 +97,10 @@ const credentialOf = async (running: Running | undefined, cluster: string): Prom
     throw error
   }
 }
+
+/** What a failure of this machine's was, in words for who runs kubectl; undefined where its own are the best. */
+const causeOf = (failure: BackgroundFailed | ClientFailure, { rules, cluster }: Asked, places: Directories) =>
+  exitCodeOf(failure) === exitCode.failure ? portTaken(rules.port, cluster, places) : undefined
 
 /** Undefined when it serves, else why not. */
 const started = (

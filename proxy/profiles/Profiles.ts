@@ -4,7 +4,8 @@ import { Either } from "effect"
 import { decodeConfiguration } from "../../platform/configuration.ts"
 import { makePrivateDirectory, withFileLock, writeFileAtomic } from "../../platform/files.ts"
 import { LocalFailure, UsageWrong } from "../failures.ts"
-import { type Profile, ProfilesFile, profileNamePattern } from "./Profile.ts"
+import { type Profile, ProfilesFile } from "./Profile.ts"
+import { checkedProfileName } from "./profileName.ts"
 
 export interface NamedProfile {
   readonly name: string
@@ -40,10 +41,7 @@ export class Profiles {
 
   /** Adds or replaces a profile and makes it the current one. */
   async save({ name, profile }: NamedProfile): Promise<void> {
-    if (!profileNamePattern.test(name))
-      throw new UsageWrong({
-        detail: `profile name ${JSON.stringify(name)}: expected letters, digits, '.', '_' and '-', at most 63`,
-      })
+    checkedProfileName(name)
     await makePrivateDirectory(dirname(this.path))
     await withFileLock(`${this.path}.lock`, async () => {
       const { profiles } = await this.all()

@@ -1,12 +1,13 @@
 import { resolve } from "node:path"
 import { Either, ParseResult, Schema } from "effect"
-import { defaultClusterAudience, defaultRelayAudience, relayHost } from "../../protocol/names.ts"
+import { defaultClusterAudience, defaultRelayAudience } from "../../protocol/names.ts"
 import { UsageWrong } from "../failures.ts"
 import { checkedClusterName } from "../settings/checkedClusterName.ts"
 import { clusterValues } from "../settings/clusterValues.ts"
 import { normalisedRelay } from "../settings/normalisedRelay.ts"
 import { Profile } from "./Profile.ts"
 import type { NamedProfile } from "./Profiles.ts"
+import { checkedProfileName, profileNameOf } from "./profileName.ts"
 
 /** The flags of `login` as given; undefined where a flag is absent. */
 export interface LoginFlags {
@@ -30,6 +31,7 @@ const decode = Schema.decodeUnknownEither(Profile, { onExcessProperty: "error" }
 
 /** The profile after this login: what was there, with what the flags say in its place. @throws {UsageWrong} */
 export const loginProfile = (flags: LoginFlags, before: NamedProfile | undefined): NamedProfile => {
+  if (flags.profile !== undefined) checkedProfileName(flags.profile)
   for (const name of flags.clusters) checkedClusterName(name)
   const relay = normalisedRelay(flags.relay ?? before?.profile.relay)
   const audiences = clusterValues("--audience", flags.audience, flags.clusters)
@@ -67,7 +69,7 @@ export const loginProfile = (flags: LoginFlags, before: NamedProfile | undefined
     throw new UsageWrong({
       detail: "which identity provider? Give --issuer https://… and --client-id ID; they are remembered with the relay",
     })
-  return { name: flags.profile ?? before?.name ?? relayHost(relay).replace(/[^A-Za-z0-9._-]/g, "-"), profile }
+  return { name: flags.profile ?? before?.name ?? profileNameOf(relay), profile }
 }
 
 /** All audiences that tokens shall be had for after the login; the relay's first. None comes from a document. */

@@ -4,7 +4,7 @@ import { connectWebSocket, type ProxySettings, requestJson, type TrustedRoots } 
 import { type ConnectionInformation, decodeConnectionInformation, maxControlBytes } from "../../protocol/control.ts"
 import { instanceHeader, path, streamProtocol } from "../../protocol/names.ts"
 import type { DialAttempt } from "../../protocol/stream/CarrierDialler.ts"
-import { PathBroken } from "../failures.ts"
+import { NotAuthenticated, PathBroken } from "../failures.ts"
 import { failureFromAnswer, relayFailure } from "./relayFailures.ts"
 
 /** From the name lookup to an answer. Below the 8 s that a request waits for a connection, so that the answer names what failed. */
@@ -51,7 +51,7 @@ export class RelayClient {
     return decoded.right
   }
 
-  /** One carrier of a stream. @throws {PathFailure} */
+  /** One carrier of a stream. @throws {PathFailure}; `notAsked` when it is whoever issues tokens that gave none */
   async dial(cluster: string, attempt: DialAttempt): Promise<WebSocket> {
     const { relay, proxy, roots, relayToken } = this.#route
     try {
@@ -60,7 +60,7 @@ export class RelayClient {
       return await connectWebSocket(url, {
         protocols: [streamProtocol],
         headers: {
-          authorization: `Bearer ${await relayToken()}`,
+          authorization: `Bearer ${await relayToken().catch(notAsked)}`,
           ...(attempt.instance === undefined ? {} : { [instanceHeader]: attempt.instance }),
         },
         handshakeTimeoutMillis: callMillis,
@@ -72,6 +72,13 @@ export class RelayClient {
       throw relayFailure(relay, error)
     }
   }
+}
+
+/** What the relay itself would say of a token (expired, for another audience) is no less final when it is known before. */
+const notAsked = (error: unknown): never => {
+  if (!(error instanceof NotAuthenticated) || error.hop === "relay") throw error
+  const { hop, cause, detail } = error
+  throw new NotAuthenticated({ hop, cause, detail, notAsked: true })
 }
 
 const unexpected = (detail: string) =>

@@ -9,19 +9,27 @@ export const endReason = {
   revoked: "revoked",
 } as const
 
-/** A failed dial in the form that the stream driver asks for: it ends the stream on what is final and dials again on the rest. */
+/**
+ * A failed dial in the form that the stream driver asks for: it ends the stream on what is final and dials again on the rest. That no
+ * token could be had is no refusal: the stream waits for one as it does for a broken path.
+ */
 export const carrierRefusal = (failure: PathFailure): CarrierRefused => {
-  const refusal = refusalOf(failure)
+  const retriable = isRetriable(failure)
+  const refusal = { ...refusalOf(failure), ...(retriable ? { code: 503 } : {}) }
   return new CarrierRefused({
     status: refusal.code,
     body: refusalResponse(refusal).body,
-    retriable: failure instanceof PathBroken,
+    retriable,
     code: codeOf(failure),
     message: failure.message,
   })
 }
 
+const isRetriable = (failure: PathFailure): boolean =>
+  failure instanceof PathBroken || (failure instanceof NotAuthenticated && failure.notAsked === true)
+
 const codeOf = (failure: PathFailure): string => {
+  if (failure instanceof NotAuthenticated && failure.notAsked === true) return "no-token"
   if (failure instanceof NotAuthenticated)
     return failure.cause === "TokenExpired" ? endReason.relayTokenExpired : endReason.notAuthenticated
   if (failure instanceof RefusedByPolicy) return endReason.revoked

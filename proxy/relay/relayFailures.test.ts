@@ -98,6 +98,14 @@ describe("a carrier that does not open", () => {
       expect(failureOfStreamEnd(code)?._tag).toBe(failure._tag)
     }
   })
+  test("for want of a token is dialled again, and says why in its own words", () => {
+    const situation = { hop: "identity-provider", cause: "TokenCommandFailed", detail: "it ended with 3" } as const
+    const refusal = carrierRefusal(new NotAuthenticated({ ...situation, notAsked: true }))
+    expect(refusal).toMatchObject({ status: 503, retriable: true, code: "no-token", message: "it ended with 3" })
+    expect(failureOfStreamEnd(refusal.code)).toBeUndefined()
+    // The same word from the relay is its refusal.
+    expect(carrierRefusal(new NotAuthenticated(situation)).retriable).toBe(false)
+  })
   test("is dialled again on the rest; an instance that is gone has the stream's own word", () => {
     const broken = (cause: string) => carrierRefusal(new PathBroken({ hop: "agent", cause, detail: "d" }))
     expect(broken("NoSession")).toMatchObject({ status: 503, retriable: true, code: "path-broken" })

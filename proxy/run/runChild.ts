@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process"
+import { printable } from "../printable.ts"
 import { killedBy } from "./endedBySignal.ts"
 import { takeSignals } from "./takeSignals.ts"
 
@@ -18,10 +19,16 @@ export const childEnvironment = (
   KUBECONFIG: kubeconfig,
 })
 
+type Streams = readonly { readonly isTTY?: boolean }[]
+
+/** Whether Ctrl-C reaches our whole process group by itself: a pipe at one of the standard streams does not take us off the terminal. */
+export const onTerminal = (streams: Streams = [process.stdin, process.stdout, process.stderr]): boolean =>
+  streams.some(({ isTTY }) => isTTY === true)
+
 /**
  * Runs a program on our standard streams until it ends: its exit code, 128 and the signal that ended it, 126 when it cannot be
- * executed, 127 when there is none. Signals to us go on to it and do nothing else: we end when it ends. Ctrl-C on a terminal
- * reaches it by itself.
+ * executed, 127 when there is none, which is said on stderr. Signals to us go on to it and do nothing else: we end when it ends. Ctrl-C
+ * on a terminal reaches it by itself.
  */
 export const runChild = (
   [program = "", ...args]: readonly string[],
@@ -30,12 +37,17 @@ export const runChild = (
   new Promise((resolve) => {
     const child = spawn(program, args, { stdio: "inherit", env: environment })
     const undo = takeSignals((signal) => {
-      if (signal !== "SIGINT" || !process.stdin.isTTY) child.kill(signal)
+      if (signal !== "SIGINT" || !onTerminal()) child.kill(signal)
     })
     const over = (code: number) => {
       undo()
       resolve(code)
     }
-    child.once("error", (error: NodeJS.ErrnoException) => over(error.code === "ENOENT" ? notFound : cannotExecute))
+    child.once("error", ({ code, message }: NodeJS.ErrnoException) => {
+      const missing = code === "ENOENT"
+      const why = missing ? "not found" : `cannot be executed (${code ?? message})`
+      process.stderr.write(`clusterconnect: ${printable(program)}: ${why}\n`)
+      over(missing ? notFound : cannotExecute)
+    })
     child.once("exit", (code, signal) => over(code ?? killedBy(signal ?? "SIGKILL")))
   })

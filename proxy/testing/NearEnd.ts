@@ -13,7 +13,7 @@ import { newLocalAuthority, newLocalLeaf } from "../endpoint/localCertificates.t
 import { unreported } from "../events/report.ts"
 import { RelayClient } from "../relay/RelayClient.ts"
 import { RelayTokenGate } from "../tokens/RelayTokenGate.ts"
-import { fixedToken } from "../tokens/TokenSource.ts"
+import { fixedToken, type TokenSource } from "../tokens/TokenSource.ts"
 import { KnownClusters } from "../trust/KnownClusters.ts"
 import { type FarEnd, jwt } from "./FarEnd.ts"
 
@@ -32,6 +32,8 @@ export interface Answer {
 export interface NearOptions extends Partial<Pick<LinkOptions, "holdMillis" | "audience">> {
   readonly trust?: Partial<LinkOptions["trust"]>
   readonly relayToken?: string
+  /** In place of a fixed token. */
+  readonly relayTokens?: TokenSource
   readonly clusterToken?: string
   readonly singleAudience?: boolean
   readonly relayUrl?: string
@@ -72,7 +74,7 @@ export class NearEnd {
     const logged: string[] = []
     const log = makeLog({ program: "proxy", level: "debug", write: (line) => logged.push(line) })
     const gate = new RelayTokenGate({
-      source: fixedToken(options.relayToken ?? jwt({ aud: far.relayAudience }), "test"),
+      source: options.relayTokens ?? fixedToken(options.relayToken ?? jwt({ aud: far.relayAudience }), "test"),
       relayAudience: far.relayAudience,
       defaultRelayAudience: far.relayAudience,
       clusterAudiences: [far.clusterAudience],

@@ -52,8 +52,17 @@ export class ProxyProcess {
   readonly exited: Promise<number | null>
   readonly #watchers = new Set<() => void>()
 
-  constructor(home: Home, args: readonly string[], environment: Record<string, string> = {}, input?: string) {
-    this.child = spawn(...program(args), {
+  /** `under` is a command that runs the program given behind it, as nohup does. */
+  constructor(
+    home: Home,
+    args: readonly string[],
+    environment: Record<string, string> = {},
+    input?: string,
+    under: readonly string[] = [],
+  ) {
+    const [command, words] = program(args)
+    const [first = command, ...rest] = [...under, command, ...words]
+    this.child = spawn(first, rest, {
       env: { PATH: process.env.PATH ?? "", HOME: home.path, NO_COLOR: "1", ...environment },
       stdio: [input === undefined ? "ignore" : "pipe", "pipe", "pipe"],
     })
@@ -65,13 +74,21 @@ export class ProxyProcess {
   }
 
   /** `proxy` with everything it needs for this far end. */
-  static serving(home: Home, far: FarEnd, args: readonly string[] = [], environment: Record<string, string> = {}) {
+  static serving(
+    home: Home,
+    far: FarEnd,
+    args: readonly string[] = [],
+    environment: Record<string, string> = {},
+    under: readonly string[] = [],
+  ) {
     const tokens = ["--token-file", home.tokenFile, "--relay-token-file", home.relayTokenFile]
     const pin = args.includes("--pin") || args.includes("--accept-new-pin") ? [] : ["--pin", far.material.pin]
     return new ProxyProcess(
       home,
       ["proxy", far.cluster, "--relay", far.relayUrl, ...tokens, ...pin, ...args],
       environment,
+      undefined,
+      under,
     )
   }
 

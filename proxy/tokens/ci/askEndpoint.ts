@@ -5,9 +5,13 @@ import { NotAuthenticated, PathBroken } from "../../failures.ts"
 const askMillis = 15_000
 const maxAnswerBytes = 64 * 1024
 
+/** Of servers that judge nobody: later the same question may be answered. */
+const isBusy = (status: number) => status === 429 || status >= 500
+
 /**
  * Asks a token endpoint, whose answer is secret and whose refusals may quote what was sent: nothing of either is shown. Only over
- * https, and no redirect is followed, because the request carries a credential.
+ * https, and no redirect is followed, because the request carries a credential. Rejects with PathBroken when there is no answer, or one
+ * that another attempt may better (429, 5xx).
  */
 export const askEndpoint = async (
   what: string,
@@ -21,15 +25,20 @@ export const askEndpoint = async (
       cause: "TokenEndpointInvalid",
       detail: `${what} is not an https URL, so its credential was not sent there`,
     })
-  try {
-    return await requestJson(address, { ...route, ...request, timeoutMillis: askMillis, maxBodyBytes: maxAnswerBytes })
-  } catch (error) {
+  const options = { ...route, ...request, timeoutMillis: askMillis, maxBodyBytes: maxAnswerBytes }
+  const answer = await requestJson(address, options).catch((error: unknown) => {
     throw new PathBroken({
       hop: "identity-provider",
       cause: "TokenEndpointUnreachable",
       detail: `${what} gave no answer: ${error instanceof Error ? error.message : String(error)}`,
     })
-  }
+  })
+  if (!isBusy(answer.status)) return answer
+  throw new PathBroken({
+    hop: "identity-provider",
+    cause: "TokenEndpointBusy",
+    detail: `${what} answered ${answer.status} without a token: it is overloaded or out of order`,
+  })
 }
 
 /** A text field of a JSON answer. */

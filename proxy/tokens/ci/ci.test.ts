@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test"
 import { Either } from "effect"
 import { readClaims } from "../../../identity/readClaims.ts"
 import { trustedRoots } from "../../../platform/outbound.ts"
-import { azureEndpoints, githubEndpoint } from "../../testing/ciEndpoints.ts"
+import { azureEndpoints, githubEndpoint, tokenEndpoint } from "../../testing/ciEndpoints.ts"
 import { jwt } from "../../testing/FarEnd.ts"
 import { ciIssuing, runningIn } from "./ciIssuing.ts"
 
@@ -64,6 +64,31 @@ describe("GitHub Actions", () => {
     await endpoint.stop()
   })
 })
+
+test.each([429, 500, 503])(
+  "a token endpoint that answers %d is out of order: it has refused nothing",
+  async (status) => {
+    const endpoint = await tokenEndpoint(() => ({ status, body: { message: "runner-secret" } }))
+    const environment = {
+      ACTIONS_ID_TOKEN_REQUEST_URL: `${endpoint.url}/token`,
+      ACTIONS_ID_TOKEN_REQUEST_TOKEN: "runner-secret",
+      SYSTEM_OIDCREQUESTURI: `${endpoint.url}/oidctoken`,
+      SYSTEM_ACCESSTOKEN: "runner-secret",
+      AZURESUBSCRIPTION_SERVICE_CONNECTION_ID: "connection",
+      AZURESUBSCRIPTION_CLIENT_ID: "client",
+      AZURESUBSCRIPTION_TENANT_ID: "the-tenant",
+    }
+    for (const name of ["github-actions", "azure-pipelines"] as const) {
+      const failure = await ciIssuing(name, environment, routeTo(endpoint.caPem))
+        .mint(relayAudience)
+        .catch((error: unknown) => error)
+      expect(failure).toMatchObject({ _tag: "PathBroken", hop: "identity-provider", cause: "TokenEndpointBusy" })
+      expect(String(failure)).toContain(`answered ${status}`)
+      expect(JSON.stringify(failure)).not.toContain("runner-secret")
+    }
+    await endpoint.stop()
+  },
+)
 
 describe("GitLab CI", () => {
   test("has its tokens in variables, found by their audience; the one that lives longest is used", async () => {

@@ -1,0 +1,39 @@
+import { describe, expect, spyOn, test } from "bun:test"
+import { mkdtemp, rm, writeFile } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { onTerminal, runChild } from "./runChild.ts"
+
+/** The exit code, and what was said on stderr meanwhile. */
+const ran = async (program: string) => {
+  const said: string[] = []
+  const write = spyOn(process.stderr, "write").mockImplementation((text) => {
+    said.push(String(text))
+    return true
+  })
+  try {
+    return { code: await runChild([program], { PATH: process.env.PATH }), said: said.join("") }
+  } finally {
+    write.mockRestore()
+  }
+}
+
+describe("a command that cannot be run", () => {
+  test("is named: there is no such program", async () => {
+    expect(await ran("kubctl-mistyped")).toEqual({ code: 127, said: "clusterconnect: kubctl-mistyped: not found\n" })
+  })
+  test("is named: it is no program", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "clusterconnect-child-"))
+    const file = join(folder, "text")
+    await writeFile(file, "text", { mode: 0o600 })
+    expect(await ran(file)).toEqual({ code: 126, said: `clusterconnect: ${file}: cannot be executed (EACCES)\n` })
+    await rm(folder, { recursive: true })
+  })
+})
+
+test("Ctrl-C reaches the command by itself when any of the standard streams is the terminal", () => {
+  const [pipe, terminal] = [{}, { isTTY: true }]
+  expect(onTerminal([pipe, pipe, terminal])).toBe(true)
+  expect(onTerminal([terminal, pipe, pipe])).toBe(true)
+  expect(onTerminal([pipe, pipe, pipe])).toBe(false)
+})
