@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto"
-import { Clock, Context, Effect, Layer, type Scope } from "effect"
+import { Clock, Context, Duration, Effect, Layer, type Scope } from "effect"
 import { unmetRule } from "./claimRules.ts"
 import { compactToken, maximumTokenBytes } from "./compactToken.ts"
 import { EntriesRefused } from "./entryFaults.ts"
@@ -50,12 +50,15 @@ export interface TokenVerifierOptions {
   readonly fetchTimeoutMillis?: number
 }
 
+/** A rollout waits this long for an issuer that does not answer: those who are replaced may still have its keys. */
+export const slowIssuerPatience = Duration.minutes(1)
+
 export interface TokenVerifierService {
   /** Accepts a bearer token or says why not. Never fails otherwise; at most one pair of requests to the issuer per cooldown. */
   readonly verify: (token: string) => Effect.Effect<VerifiedToken, TokenRefusal>
   /**
-   * True once the keys of one issuer have been read and every other was tried: one that is down must not keep out everybody else's
-   * users. Never false again.
+   * True once every issuer's keys have been read, after {@link slowIssuerPatience} once those of one have: one that is down must not
+   * keep out everybody else's users. Never false again.
    */
   readonly ready: Effect.Effect<boolean>
   /** Completes when every issuer's keys have been read once. */
@@ -81,6 +84,7 @@ export const makeTokenVerifier = (
   Effect.gen(function* () {
     const faults = issuerFaults(options.entries)
     if (faults.length > 0) return yield* new EntriesRefused({ faults })
+    const began = yield* Clock.currentTimeMillis
     const seeds = options.previous === undefined ? undefined : yield* options.previous.loadedKeys
     const sources = yield* Effect.forEach(options.entries, (entry) =>
       Effect.map(
@@ -127,12 +131,12 @@ export const makeTokenVerifier = (
 
     return {
       verify,
-      ready: Effect.map(
-        Effect.forEach(sources, ({ keys }) => keys.state),
-        (states) =>
-          states.every(({ ready, failure }) => ready || failure !== undefined) &&
-          (states.length === 0 || states.some(({ ready }) => ready)),
-      ),
+      ready: Effect.gen(function* () {
+        const states = yield* Effect.forEach(sources, ({ keys }) => keys.state)
+        const now = yield* Clock.currentTimeMillis
+        const waited = now - began >= Duration.toMillis(slowIssuerPatience)
+        return states.every(({ ready }) => ready) || (waited && states.some(({ ready }) => ready))
+      }),
       awaitReady: Effect.forEach(sources, ({ keys }) => keys.awaitReady, { discard: true }),
       issuers: Effect.forEach(sources, ({ keys }) => keys.state),
       loadedKeys: Effect.map(

@@ -40,6 +40,8 @@ export interface ServingWishes {
   readonly report?: Report | undefined
   /** Where the kubeconfig is written to with `--file -`, if not to standard output. */
   readonly print?: (text: string) => Promise<void>
+  /** Where the lock of the kubeconfig is kept, if its place is nobody else's to know. */
+  readonly locks?: string
   /** False where a kubeconfig is there already. */
   readonly kubeconfig?: boolean
 }
@@ -60,7 +62,7 @@ export const serving = (
     const served = yield* endpoints(settings, links, places, log)
     const entries = served.map(({ entry }) => entry)
     if (wishes.kubeconfig === false) return { served, kubeconfig: { path: undefined, merged: false } }
-    return { served, kubeconfig: yield* placeKubeconfig(settings, entries, places, wishes.print) }
+    return { served, kubeconfig: yield* placeKubeconfig(settings, entries, places, wishes.print, wishes.locks) }
   })
 
 /** Serves the clusters and says so, until it is interrupted. Fails with a ClientFailure. */

@@ -155,7 +155,8 @@ export class Relay {
       this.streams.recheck(cluster)
       // Last, because a log or a disk that is full must not stand between a revocation and what it cuts.
       this.#tellActions()
-      this.#recheckDue = false
+      // What is owed concerns all of them.
+      if (cluster === undefined) this.#recheckDue = false
     } catch (error) {
       if (!this.#recheckDue)
         this.#options.log.error("the database failed; what is open is judged again soon", { error })

@@ -1,3 +1,4 @@
+import type { Check } from "../platform/HealthServer.ts"
 import { counter, gauge, histogram } from "../platform/metrics.ts"
 
 export const refusals = counter(
@@ -36,7 +37,7 @@ export const sessionsOpen = gauge("clusterconnect_relay_control_sessions", "Cont
 export const clustersConnected = gauge("clusterconnect_relay_clusters_connected", "Clusters with a control session.")
 export const healthy = gauge(
   "clusterconnect_relay_healthy",
-  "What the relay serves without, but not well: 1 while it is all right, as of the last look at /readyz.",
+  "What the relay serves without, but not well: 1 while it is all right. Checks: database, audit-log, issuers (keys of each were read).",
   ["check"],
 )
 export const carriersOpen = gauge("clusterconnect_relay_carriers", "Carriers that are open.")
@@ -69,7 +70,12 @@ export const collect = (
     }
   },
   listener: { readonly statistics: () => { connections: number; unauthenticated: number } },
+  checks: readonly Check[],
 ): void => {
+  for (const check of ["database", "audit-log", "issuers"]) {
+    const about = checks.filter(({ name }) => name === check || (check === "issuers" && name.startsWith("issuer ")))
+    healthy.set(about.every(({ ok }) => ok) ? 1 : 0, { check })
+  }
   const now = relay.statistics()
   sessionsOpen.set(now.sessions)
   clustersConnected.set(now.clusters)

@@ -1,7 +1,6 @@
 import type { IssuerState } from "../identity/IssuerKeys.ts"
 import type { Check } from "../platform/HealthServer.ts"
 import type { AuditLog } from "./audit/AuditLog.ts"
-import { healthy } from "./metrics.ts"
 import type { Relay } from "./Relay.ts"
 import type { Store } from "./store/Store.ts"
 
@@ -25,7 +24,6 @@ export const readiness = ({
     told("audit-log", audit.failure()),
     ...issuers.map(({ name, ready }) => told(`issuer ${name}`, ready ? undefined : "its keys have not been read yet")),
   ]
-  for (const { name, ok } of needed) healthy.set(ok ? 1 : 0, { check: name })
   const serving = relay.draining ? { ok: false, detail: "shutting down" } : { ok: true }
   return [{ name: "serving", ...serving }, ...needed]
 }

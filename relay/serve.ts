@@ -76,10 +76,11 @@ export const serve = Effect.fn("relay.serve")(function* (configurationFile: stri
       Effect.repeat(Schedule.spaced(databasePollMillis)),
     ),
   )
+  const checks = Effect.map(followed.issuers, (issuers) => readiness({ relay, store, audit, issuers }))
   const built = yield* Layer.build(
     HealthServer.layer({
       ...listenAddress(configuration.healthListen)!,
-      ready: Effect.map(followed.issuers, (issuers) => readiness({ relay, store, audit, issuers })),
+      ready: checks,
       routes: {
         "/status": Effect.sync(() => ({ version, configurationHash: followed.hash(), ...relay.statistics() })),
       },
@@ -92,7 +93,7 @@ export const serve = Effect.fn("relay.serve")(function* (configurationFile: stri
   )
   const publicPort = listener
   yield* Effect.acquireRelease(
-    Effect.sync(() => beforeScrape(() => collect(relay, publicPort))),
+    Effect.sync(() => beforeScrape(() => collect(relay, publicPort, Effect.runSync(checks)))),
     (stop) => Effect.sync(stop),
   )
   // Released first: everybody is told to move before the port closes.

@@ -2,6 +2,7 @@ import { afterAll, describe, expect, test } from "bun:test"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { signDocument } from "../../protocol/document.ts"
 import { keyToPem, newKey } from "../../protocol/keys.ts"
 import { newMaterial } from "../../protocol/material.ts"
 import { CredentialsInvalid, readCredentials, sameCredentials } from "./credentials.ts"
@@ -26,6 +27,10 @@ const files = (key: string, document: string) => {
 }
 const pem = keyToPem(material.sessionKey)
 const good = files(pem, `${material.signedDocument}\n`)
+const plain = files(
+  pem,
+  signDocument({ ...material.document, relayUrl: "http://relay.example.com" }, material.identityKey),
+)
 
 test("a session key and the document that lists it are credentials", async () => {
   const credentials = await readCredentials(good, { cluster: "edge-1", relayUrl })
@@ -39,6 +44,7 @@ describe("refused are", () => {
   test.each([
     ["a document for another cluster", good, { cluster: "edge-2" }, "it is for cluster edge-1"],
     ["a document for another relay", good, { relayUrl: "https://other" }, "it is for relay https://relay.example.com"],
+    ["a document for a relay in plain text", plain, {}, "expected https"],
     ["a session key that is not listed", files(keyToPem(newKey()), material.signedDocument), {}, "does not list"],
     ["a key that is none", files("secret-text", material.signedDocument), {}, "expected a PEM private key"],
     [

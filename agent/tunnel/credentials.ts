@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises"
 import { Data, Either } from "effect"
 import { type ClusterDocument, openDocument } from "../../protocol/document.ts"
 import { keyFromPem, type Spki, spkiOf } from "../../protocol/keys.ts"
+import { safeRelayUrl } from "../../protocol/names.ts"
 
 /** What an agent proves itself with: one session key and the cluster document that lists it. */
 export interface Credentials {
@@ -58,6 +59,11 @@ export const readCredentials = async (files: CredentialFiles, expected: Expected
     throw refuse(documentFile, `it is for cluster ${document.clusterName}, expected ${expected.cluster}`)
   if (expected.relayUrl !== undefined && document.relayUrl !== expected.relayUrl)
     throw refuse(documentFile, `it is for relay ${document.relayUrl}, expected ${expected.relayUrl}`)
+  try {
+    safeRelayUrl(document.relayUrl)
+  } catch (error) {
+    throw refuse(documentFile, (error as TypeError).message)
+  }
   const sessionSpki = spkiOf(sessionKey)
   if (!document.sessionKeys.includes(sessionSpki))
     throw refuse(documentFile, `it does not list the session key of ${sessionKeyFile}`)

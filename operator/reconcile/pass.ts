@@ -1,4 +1,4 @@
-import { Cause, Effect } from "effect"
+import { Effect } from "effect"
 import type { ClusterConnect } from "../../crds/ClusterConnect.ts"
 import { conditionReason as reason, conditionType as type } from "../../crds/conditions.ts"
 import { childrenOf } from "../children/childrenOf.ts"
@@ -46,12 +46,14 @@ interface Work {
   registration?: Hindrance | undefined
   rotation?: string | undefined
   configurationHash?: string
+  defect?: unknown
   moved?: boolean
 }
 
 /**
  * One pass over a resource that is not being deleted: looks, acts, and says in the status what was found. A step that cannot be
- * done shows there and leaves what runs as it is. Fails only when the API server does not let it look, or write the status.
+ * done shows there and leaves what runs as it is. Fails when the API server
+ * does not let it look or write the status, and, with the status written, when a call found no answer; dies of a mistake of ours, likewise.
  */
 export const pass = (
   context: PassContext,
@@ -75,7 +77,7 @@ export const pass = (
     const done =
       resource._tag === "Left"
         ? resource
-        : yield* Effect.either(unbroken(act(context, resource.right, pods, sessions.length === 0, work)))
+        : yield* Effect.either(unbroken(act(context, resource.right, pods, sessions.length === 0, work), work))
 
     const verdict = decide({
       ...pods,
@@ -96,6 +98,10 @@ export const pass = (
       credentials: (work.held ?? memory.held)?.state,
       sessions: sessions.length,
     })
+    // Told. When it is tried again, and how it is counted, is as for any call that fails, and any mistake of ours.
+    if (work.defect !== undefined) return yield* Effect.die(work.defect)
+    if (done._tag === "Left" && done.left._tag === "KubernetesFailure" && done.left.reason === "Unreachable")
+      return yield* done.left
     if (work.moved === true) return "moved"
     const isReady = verdict.conditions.some((one) => one.type === type.ready && one.status === "True")
     const isPending = verdict.conditions.some((one) => one.type === type.reconciling)
@@ -195,17 +201,15 @@ const act = (
   })
 
 /** A mistake of ours is told like any hindrance. Its words stay in the log: they may quote what is secret. */
-const unbroken = <R>(acting: Effect.Effect<void, Fault, R>): Effect.Effect<void, Fault, R> =>
+const unbroken = <R>(acting: Effect.Effect<void, Fault, R>, work: Work): Effect.Effect<void, Fault, R> =>
   acting.pipe(
-    Effect.catchAllDefect((defect) =>
-      Effect.zipRight(
-        Effect.logError("a pass broke", Cause.die(defect)),
-        new Hindered({
-          reason: reason.progressing,
-          message: `the operator broke on this resource (${defect instanceof Error ? defect.name : typeof defect}), which is a mistake of its own: its log says where; tried again`,
-        }),
-      ),
-    ),
+    Effect.catchAllDefect((defect) => {
+      work.defect = defect
+      return new Hindered({
+        reason: reason.progressing,
+        message: `the operator broke on this resource (${defect instanceof Error ? defect.name : typeof defect}), which is a mistake of its own: its log says where; tried again`,
+      })
+    }),
   )
 
 const agentShown = ({ sessionKey, documentSerial, sessions }: AgentStatus) => ({

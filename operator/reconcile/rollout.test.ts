@@ -67,6 +67,14 @@ describe("a rollout", () => {
   test("that is over is not undone by a pod that is no longer ready", () =>
     expect(shown({ deployments: proxies({ availableReplicas: 1 }) })).toEqual(shown({})))
 
+  test("that is over is not undone by a pod that is deleted, until its replacement is refused", () => {
+    const over = { type: "Progressing", status: "True", reason: "NewReplicaSetAvailable" }
+    const refused = { type: "ReplicaFailure", status: "True", reason: "FailedCreate", message: "exceeded quota: pods" }
+    const one = { replicas: 1, updatedReplicas: 1, availableReplicas: 1 }
+    expect(judge({ deployments: proxies({ ...one, conditions: [over] }) }).observed).toBe(true)
+    expect(judge({ deployments: proxies({ ...one, conditions: [over, refused] }) }).observed).toBe(false)
+  })
+
   test("of fewer pods, or of as many as an autoscaler wants, is over like any other", () => {
     const scaled = { ...deployment("auth-proxy", { replicas: 5, updatedReplicas: 5 }), spec: { replicas: 5 } }
     const none = { ...deployment("agent", { replicas: undefined, updatedReplicas: undefined }), spec: { replicas: 0 } }

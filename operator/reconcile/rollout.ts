@@ -36,16 +36,17 @@ export const rollingOut = (found: Pick<Found, "deployments" | "agents" | "authPr
 
 /**
  * What `kubectl rollout status` would wait for, but that a rollout which was over once (`NewReplicaSetAvailable`) is not
- * taken up again by a pod that loses its readiness.
+ * taken up again by a pod that loses its readiness, or is replaced.
  */
 const awaitedOf = (deployment: KubernetesObject): string | undefined => {
   const { replicas: wanted = 1 } = deployment.spec as { readonly replicas?: number }
   const { observedGeneration = 0, replicas = 0, updatedReplicas = 0, availableReplicas = 0 } = statusOf(deployment)
   if (observedGeneration < (deployment.metadata.generation ?? 0)) return "its controller has not seen the last change"
-  if (updatedReplicas < wanted) return `${updatedReplicas} of ${wanted} pods are of the present template`
+  const wasOver = conditionOf(deployment, "Progressing")?.reason === "NewReplicaSetAvailable"
+  if (updatedReplicas < wanted && (!wasOver || refusedPods(deployment) !== undefined))
+    return `${updatedReplicas} of ${wanted} pods are of the present template`
   if (replicas > updatedReplicas) return `${replicas - updatedReplicas} pods of an earlier template are still wanted`
-  if (availableReplicas < wanted && conditionOf(deployment, "Progressing")?.reason !== "NewReplicaSetAvailable")
-    return `${availableReplicas} of ${wanted} pods are available`
+  if (availableReplicas < wanted && !wasOver) return `${availableReplicas} of ${wanted} pods are available`
   return undefined
 }
 

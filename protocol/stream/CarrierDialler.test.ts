@@ -6,9 +6,10 @@ import { authProxyGone, CarrierRefused } from "./CarrierRefused.ts"
 const socket = { terminate: () => {} } as unknown as WebSocket
 
 /** A dialler whose waits and clock are the test's. */
-const rig = (answers: (WebSocket | Error)[]) => {
+const rig = (answers: (WebSocket | Error)[], onRefused: () => void = () => {}) => {
   const waits: number[] = []
   const attempts: DialAttempt[] = []
+  const opened: number[] = []
   let now = 0
   const { promise, resolve } = Promise.withResolvers<string>()
   const dialler = new CarrierDialler(
@@ -19,9 +20,15 @@ const rig = (answers: (WebSocket | Error)[]) => {
       return answer
     },
     {
-      opened: (_socket, generation) => resolve(`opened ${generation}`),
+      opened: (_socket, generation) => {
+        opened.push(generation)
+        resolve(`opened ${generation}`)
+      },
       failed: () => {},
-      refused: (reason) => resolve(`refused ${reason} after ${now} ms`),
+      refused: (reason) => {
+        onRefused()
+        resolve(`refused ${reason} after ${now} ms`)
+      },
     },
     {
       wait: async (millis) => {
@@ -43,6 +50,9 @@ const rig = (answers: (WebSocket | Error)[]) => {
     attempted: async (times: number) => {
       while (attempts.length < times) await Promise.resolve()
     },
+    opened: async (generation: number) => {
+      while (!opened.includes(generation)) await Promise.resolve()
+    },
   }
 }
 
@@ -59,17 +69,28 @@ test("retries begin at once, then after 0.25 s doubling to 2 s, each with a high
   expect(it.attempts.every((attempt) => attempt.instance === "a:1#n")).toBe(true)
 })
 
+test("a search that begins while the last one is told as refused is not lost", async () => {
+  let again = true
+  const it = rig([refused("relay-token-expired", false)], () => {
+    if (again) it.dialler.start("a:1#n")
+    again = false
+  })
+  it.dialler.start("a:1#n")
+  await it.attempted(2)
+  expect(it.attempts.map((attempt) => attempt.generation)).toEqual([1, 2])
+})
+
 test("a carrier that was lost within a second of its opening is not replaced at once", async () => {
   const it = rig([socket])
   it.dialler.start("a:1#n")
   expect(await it.result).toBe("opened 1")
   it.pass(999)
   it.dialler.start("a:1#n")
-  await it.attempted(2)
+  await it.opened(2)
   expect(it.waits).toEqual([250])
   it.pass(1_000)
   it.dialler.start("a:1#n")
-  await it.attempted(3)
+  await it.opened(3)
   expect(it.waits).toEqual([250])
 })
 

@@ -82,20 +82,19 @@ export class CarrierDialler {
   start(instance: string) {
     if (this.#running || this.#stopped.signal.aborted) return
     this.#running = true
-    void this.#loop(instance).finally(() => {
-      this.#running = false
-    })
+    void this.#loop(instance)
   }
 
   stop() {
     this.#stopped.abort()
   }
 
+  /** Whoever hears of its end may start the next one from there: it has ended by then. */
   async #loop(instance: string): Promise<void> {
     const first = this.#time.now() - this.#openedAt < usefulMillis ? firstDelayMillis : 0
     for (let delay = first; ; delay = delay === 0 ? firstDelayMillis : Math.min(longestDelayMillis, 2 * delay)) {
       if (delay > 0) await this.#time.wait(delay, this.#stopped.signal)
-      if (this.#stopped.signal.aborted) return
+      if (this.#stopped.signal.aborted) break
       try {
         const { socket, generation } = await this.attempt(instance)
         this.#missingSince = undefined
@@ -103,12 +102,15 @@ export class CarrierDialler {
         this.#openedAt = this.#time.now()
         return this.#listener.opened(socket, generation)
       } catch (error) {
-        if (this.#stopped.signal.aborted) return
+        if (this.#stopped.signal.aborted) break
         this.#listener.failed(this.#generation, error)
         const final = this.#finalReason(error)
-        if (final !== undefined) return this.#listener.refused(final)
+        if (final === undefined) continue
+        this.#running = false
+        return this.#listener.refused(final)
       }
     }
+    this.#running = false
   }
 
   #finalReason(error: unknown): string | undefined {

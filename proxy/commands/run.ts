@@ -10,6 +10,7 @@ import type { Report } from "../events/ClientEvent.ts"
 import { reportingEnd, reportTo, unreported } from "../events/report.ts"
 import { reportServing } from "../events/reportServing.ts"
 import { clientFailureOf, isPathFailure, type PathBroken, UsageWrong } from "../failures.ts"
+import { runFolderPrefix } from "../kubeconfig/kubeconfigPlaces.ts"
 import { Deadline } from "../readiness/Deadline.ts"
 import { atOnce, type Readiness } from "../readiness/Readiness.ts"
 import { endedBySignal } from "../run/endedBySignal.ts"
@@ -104,13 +105,13 @@ type Flags = Parameters<typeof settingsFrom>[0]
 const kubeconfigFor = (options: Flags, log: Log, readiness: Readiness, report: Report) =>
   Effect.gen(function* () {
     const folder = yield* Effect.acquireRelease(
-      Effect.try(() => mkdtempSync(join(tmpdir(), "clusterconnect-run-"))),
+      Effect.try(() => mkdtempSync(join(tmpdir(), runFolderPrefix))),
       (made) => Effect.sync(() => rmSync(made, { recursive: true, force: true })),
     ).pipe(Effect.mapError(({ error }) => error))
     const file = join(folder, "kubeconfig")
     const clusters = options.clusters.flatMap((text) => text.split(","))
     const settings = yield* settingsFrom({ ...options, clusters, file: Option.some(file) })
-    const { served, kubeconfig } = yield* serving(settings, log, { readiness, report })
+    const { served, kubeconfig } = yield* serving(settings, log, { readiness, report, locks: join(folder, "locks") })
     reportServing(report, served.map(noticeOf), kubeconfig, settings.relay)
     return file
   }).pipe(Effect.mapError(beginFailure))

@@ -21,7 +21,6 @@ export const changed = async (
   change: (text: string | undefined) => string | undefined,
 ): Promise<void> => {
   await makePrivateDirectory(locks)
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 })
   const target = await realpath(path).catch(() => path)
   const lock = join(locks, `${createHash("sha256").update(target).digest("hex").slice(0, 32)}.lock`)
   await withFileLock(lock, async () => {
@@ -30,8 +29,9 @@ export const changed = async (
     const after = change(before)
     if (after === before) return
     try {
-      if (after === undefined) await unlink(target)
-      else await writeFileAtomic(target, after)
+      if (after === undefined) return await unlink(target)
+      await mkdir(dirname(target), { recursive: true, mode: 0o700 })
+      await writeFileAtomic(target, after)
     } catch (error) {
       throw new LocalFailure({
         detail: `${path} cannot be written (${(error as NodeJS.ErrnoException).code ?? String(error)})`,
@@ -43,6 +43,6 @@ export const changed = async (
 /** What a process that was killed while it wrote left beside the file. Under the lock nobody else writes one. */
 const removeUnfinished = async (target: string): Promise<void> => {
   const unfinished = new RegExp(`^\\.${RegExp.escape(basename(target))}\\.[0-9a-f]{16}\\.tmp$`)
-  for (const name of await readdir(dirname(target)))
+  for (const name of await readdir(dirname(target)).catch(() => []))
     if (unfinished.test(name)) await unlink(join(dirname(target), name)).catch(() => {})
 }

@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { delimiter, join } from "node:path"
 import { kubeconfig } from "./kubeconfig.ts"
-import { kubeconfigPlaces, passingIn } from "./kubeconfigPlaces.ts"
+import { kubeconfigPlaces, passingIn, runFolderPrefix } from "./kubeconfigPlaces.ts"
 
 const places = (list: readonly string[], present: readonly string[]) =>
   kubeconfigPlaces({ KUBECONFIG: list.join(delimiter) }, "/home/a", { exists: (path) => present.includes(path) })
@@ -36,5 +36,13 @@ test("of our own folder, a session's file goes with its proxy, and a lasting ent
   }
   expect(isPassing(join(folder, "none"))).toBe(false)
   expect(passingIn(join(folder, "other"))(join(folder, "session"))).toBe(false)
+  await rm(folder, { recursive: true })
+})
+
+test("inside of run, its kubeconfig goes with its folder", async () => {
+  const folder = await mkdtemp(join(tmpdir(), runFolderPrefix))
+  const file = join(folder, "kubeconfig")
+  await writeFile(file, kubeconfig([{ name: "edge-1", port: 1, authorityPem: "PEM", credential: "ccsession_a" }]))
+  expect(passingIn("/nowhere")(file)).toBe(true)
   await rm(folder, { recursive: true })
 })

@@ -1,5 +1,5 @@
-import { existsSync, readFileSync } from "node:fs"
-import { delimiter, dirname, join, resolve } from "node:path"
+import { existsSync, readFileSync, realpathSync } from "node:fs"
+import { basename, delimiter, dirname, join } from "node:path"
 import { LocalFailure } from "../failures.ts"
 import { KubeconfigDocument } from "./KubeconfigDocument.ts"
 import { isSessionCredential } from "./ownEntries.ts"
@@ -39,12 +39,16 @@ export const kubeconfigPlaces = (
   return { target, others: files.filter((file) => file !== target) }
 }
 
-/** Whether a file of this folder, which is ours, holds a proxy's session. */
+/** Of the folder in which `run` has its kubeconfig; it goes with all that is in it. */
+export const runFolderPrefix = "clusterconnect-run-"
+
+/** Whether a file of this folder, which is ours, or of one of `run`, holds a proxy's session. */
 export const passingIn =
   (folder: string) =>
   (path: string): boolean => {
     try {
-      if (dirname(resolve(path)) !== folder) return false
+      const its = realpathSync(dirname(path))
+      if (!basename(its).startsWith(runFolderPrefix) && its !== realpathSync(folder)) return false
       const file = new KubeconfigDocument(path, readFileSync(path, "utf8"))
       return file.names("users").some((name) => isSessionCredential(file.content("users", name).token))
     } catch {

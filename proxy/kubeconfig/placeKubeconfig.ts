@@ -20,14 +20,15 @@ export interface PlacedKubeconfig {
 
 type Wishes = Pick<ProxySettings, "file" | "merge" | "overwriteExisting">
 
-/** Writes the kubeconfig of sessions where it was asked for; what was written goes when the scope closes. Fails with a ClientFailure. */
+/** Writes the kubeconfig of sessions where it was asked for; what was written goes when the scope closes. `locks` as for {@link KubeconfigFile}. Fails with a ClientFailure. */
 export const placeKubeconfig = (
   wishes: Wishes,
   entries: readonly KubeconfigEntry<string>[],
   places: Directories,
   print: (text: string) => Promise<void> = writeOut,
+  locks: string = locksOf(places),
 ): Effect.Effect<PlacedKubeconfig, unknown, Scope.Scope> =>
-  wishes.merge ? merged(wishes, entries, places) : written(wishes.file, entries, places, print)
+  wishes.merge ? merged(wishes, entries, places) : written(wishes.file, entries, places, print, locks)
 
 const writeOut = (text: string) =>
   new Promise<void>((resolve, reject) =>
@@ -94,6 +95,7 @@ const written = (
   entries: readonly KubeconfigEntry<string>[],
   places: Directories,
   print: (text: string) => Promise<void>,
+  locks: string,
 ) =>
   Effect.gen(function* () {
     const text = kubeconfig(entries)
@@ -105,8 +107,8 @@ const written = (
     const own = join(ownFolder(places), fileName(entries))
     const write = attempt(() =>
       file === undefined
-        ? KubeconfigFile.own(own, text, credential, locksOf(places))
-        : KubeconfigFile.at(file, text, credential, locksOf(places)),
+        ? KubeconfigFile.own(own, text, credential, locks)
+        : KubeconfigFile.at(file, text, credential, locks),
     )
     const kept = yield* Effect.acquireRelease(write, leaving)
     return { path: kept.path, merged: false }

@@ -74,9 +74,12 @@ export class RelayClient {
   }
 }
 
+/** Whoever issues tokens has judged: another try gets the same answer. */
+const judgements: ReadonlySet<string> = new Set(["IssuerRefused", "NotLoggedIn"])
+
 /** What the relay itself would say of a token (expired, for another audience) is no less final when it is known before. */
 const notAsked = (error: unknown): never => {
-  if (!(error instanceof NotAuthenticated) || error.hop === "relay") throw error
+  if (!(error instanceof NotAuthenticated) || error.hop === "relay" || judgements.has(error.cause)) throw error
   const { hop, cause, detail } = error
   throw new NotAuthenticated({ hop, cause, detail, notAsked: true })
 }

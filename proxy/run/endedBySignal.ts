@@ -8,6 +8,10 @@ export const killedBy = (signal: NodeJS.Signals): number => 128 + constants.sign
 
 /** Waits for a signal and ends as the command would have by it: a command that was never started has not succeeded. */
 export const endedBySignal: Effect.Effect<never, ChildEnded> = Effect.async((resume) => {
-  const undo = takeSignals((signal) => resume(new ChildEnded({ exitCode: killedBy(signal) })))
+  const undo = takeSignals((signal) => {
+    // The next one ends what is left to do.
+    undo()
+    resume(new ChildEnded({ exitCode: killedBy(signal) }))
+  })
   return Effect.sync(undo)
 })

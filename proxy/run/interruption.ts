@@ -7,16 +7,19 @@ let serves = false
 
 /** From now on all signals that end a program end this one in order, with its finalizers, and it is known which one did. */
 export const followSignals = (): void => {
-  for (const signal of endSignals()) {
-    const follow = () => {
-      first ??= signal
-      // Effect's own way to end a program knows the other two.
-      if (signal === "SIGHUP") process.emit("SIGTERM", "SIGTERM")
-    }
-    // A terminal that is closed says so twice, by the shell and by the kernel; whoever presses Ctrl+C twice has had enough.
-    if (signal === "SIGHUP") process.on(signal, follow)
-    else process.once(signal, follow)
+  const heard = (signal: EndSignal) => () => {
+    first ??= signal
+    // Effect's own way to end a program knows the other two.
+    if (signal === "SIGHUP") return void process.emit("SIGTERM", "SIGTERM")
+    // As Effect does: whoever asks a second time has had enough.
+    process.off("SIGINT", interrupted)
+    process.off("SIGTERM", terminated)
   }
+  const [interrupted, terminated] = [heard("SIGINT"), heard("SIGTERM")]
+  process.on("SIGINT", interrupted)
+  process.on("SIGTERM", terminated)
+  // For good: a terminal that is closed says so twice, by the shell and by the kernel.
+  if (endSignals().includes("SIGHUP")) process.on("SIGHUP", heard("SIGHUP"))
 }
 
 /** The program now does what it was started for, until it is ended: that end is a success. */

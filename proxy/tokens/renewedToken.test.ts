@@ -8,9 +8,11 @@ const start = 1_800_000_000_000
 const bench = () => {
   let now = start
   let minted = 0
+  let asked = 0
   let failing: Error | undefined
   const source = renewedToken({
     mint: async () => {
+      asked += 1
       if (failing !== undefined) throw failing
       minted += 1
       return jwt({ jti: String(minted), exp: now / 1_000 + 60 })
@@ -22,6 +24,7 @@ const bench = () => {
   return {
     source,
     minted: () => minted,
+    asked: () => asked,
     at: (seconds: number) => {
       now = start + seconds * 1_000
     },
@@ -60,8 +63,21 @@ test("while the issuer is down the token is used to its end; then the reason is 
   await expect(source.current()).rejects.toThrow("the identity provider is down")
   fail(undefined)
   await expect(source.current()).rejects.toThrow("the identity provider is down")
-  at(60 + 2 * (restAfterFailureMillis / 1_000))
+  at(60 + 3 * (restAfterFailureMillis / 1_000))
   expect(await source.current()).not.toBe(first)
+})
+test("a source that goes on failing is asked after 2 s, then half as often each time, at least every 30 s", async () => {
+  const { source, asked, at, fail } = bench()
+  await source.current()
+  fail(down)
+  const askedAt: number[] = []
+  for (let second = 60; second <= 180; second += 1) {
+    at(second)
+    const before = asked()
+    await source.current().catch(() => {})
+    if (asked() > before) askedAt.push(second - 60)
+  }
+  expect(askedAt).toEqual([0, 2, 6, 14, 30, 60, 90, 120])
 })
 test("a session of any length never shows an expired token: 5 minutes with tokens of 60 s", async () => {
   const { source, minted, at } = bench()

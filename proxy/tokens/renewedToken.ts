@@ -22,8 +22,9 @@ const aheadShare = 1 / 3
 const maxAheadMillis = 5 * 60_000
 /** A token that does not say when it ends is fetched again after this. */
 const unknownLifeMillis = 5 * 60_000
-/** After a failure nobody is asked again for this long: an identity provider that is down is not asked by every request. */
+/** After a failure nobody is asked again for this long, twice as long after each further one: an identity provider that is down is not asked by every request. */
 export const restAfterFailureMillis = 2_000
+const longestRestMillis = 30_000
 
 /**
  * A source that gets a new token ahead of the end of the present one, once for all who ask at the same time. While a renewal
@@ -32,7 +33,7 @@ export const restAfterFailureMillis = 2_000
 export const renewedToken = ({ mint, hop, described, nowMillis = Date.now }: Renewal): TokenSource => {
   let held: Held | undefined
   let minting: Promise<Held> | undefined
-  let failed: { readonly failure: PathFailure; readonly untilMillis: number } | undefined
+  let failed: { readonly failure: PathFailure; readonly untilMillis: number; readonly restMillis: number } | undefined
 
   const minted = async (): Promise<Held> => {
     try {
@@ -42,7 +43,11 @@ export const renewedToken = ({ mint, hop, described, nowMillis = Date.now }: Ren
       return held
     } catch (error) {
       const failure = pathFailureOf(error)
-      failed = { failure, untilMillis: nowMillis() + restAfterFailureMillis }
+      const restMillis = Math.min(
+        failed === undefined ? restAfterFailureMillis : 2 * failed.restMillis,
+        longestRestMillis,
+      )
+      failed = { failure, restMillis, untilMillis: nowMillis() + restMillis }
       throw failure
     }
   }

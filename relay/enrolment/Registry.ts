@@ -149,7 +149,7 @@ export class Registry {
       // Only with the old key's own word, or a document could bar any key that is listed to take over.
       if (previous !== undefined && previous.key !== identityKey && succeeds(document, previous.key))
         store.clusters.retire(name, previous.key)
-      const unlisted = before === undefined ? this.#unlistOthers(name, identityKey) : []
+      const unlisted = kept === undefined ? this.#unlistOthers(name, identityKey) : []
       store.clusters.put({ name, identityKey, document: text, serial, registeredAt: kept?.registeredAt ?? now() })
       if (kept?.identityKey !== identityKey)
         store.actions.add({

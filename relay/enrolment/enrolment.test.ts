@@ -83,6 +83,21 @@ describe("a join token", () => {
     await TestAgent.open(relay.ws, owner)
   })
 
+  test("is not needed for a listed key, but one listed before the configuration had the cluster does not take it over", async () => {
+    const owner = await relay.cluster("edge-1", false)
+    const thief = await relay.cluster("edge-1", false)
+    admin.listKey("edge-1", thief.document.identityKey)
+    const { identityKey } = owner.document
+    relay.configure({ clusters: [{ name: "edge-1", identityKey: jwkOf(identityKey), document: owner.signedDocument }] })
+    await TestAgent.open(relay.ws, owner)
+    await TestAgent.open(relay.ws, {
+      ...owner,
+      signedDocument: signDocument({ ...owner.document, serial: owner.document.serial + 1 }, owner.identityKey),
+    })
+    const signedDocument = signDocument({ ...thief.document, serial: thief.document.serial + 1_000 }, thief.identityKey)
+    await expect(TestAgent.open(relay.ws, { ...thief, signedDocument })).rejects.toThrow("IdentityNotRegistered")
+  })
+
   test("with --replace retires the keys that the configuration gives the cluster, with or without a document", async () => {
     const stolen = await relay.cluster("edge-1", false)
     for (const document of [{ document: stolen.signedDocument }, {}]) {
