@@ -129,6 +129,15 @@ describe("a kubeconfig file", () => {
     await second.remove()
     expect(existsSync(second.path)).toBe(false)
   })
+  test("leaves a lock of sixteen behind, and none in its place, however many there were", async () => {
+    for (let index = 0; index < 40; index += 1) {
+      const file = await KubeconfigFile.at(join(directory, `new-${index}`), text, entry.credential, locks())
+      await file.remove()
+    }
+    expect(readdirSync(directory)).toEqual(["locks"])
+    expect(readdirSync(locks()).length).toBeLessThanOrEqual(16)
+  })
+
   test("is whole at every moment, whenever its writer is killed (S19)", async () => {
     const path = join(directory, "config")
     const writer = join(import.meta.dir, "..", "testing", "kubeconfigWriter.ts")

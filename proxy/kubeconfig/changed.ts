@@ -22,7 +22,8 @@ export const changed = async (
 ): Promise<void> => {
   await makePrivateDirectory(locks)
   const target = await realpath(path).catch(() => path)
-  const lock = join(locks, `${createHash("sha256").update(target).digest("hex").slice(0, 32)}.lock`)
+  // Sixteen for all files that ever were: lock files are never removed (docs/decisions/0005).
+  const lock = join(locks, `kubeconfig-${createHash("sha256").update(target).digest("hex").slice(0, 1)}.lock`)
   await withFileLock(lock, async () => {
     await removeUnfinished(target)
     const before = await contentOf(target)

@@ -143,13 +143,17 @@ test("a stranger's path: download, verify, log in with the device code, proxy, k
   const added = readdirSync(home, { recursive: true })
     .map(String)
     .filter((path) => !before.includes(path) && !path.startsWith(join(".kube", "cache")))
-  // What it remembers on purpose, and the locks of both (docs/decisions/0005): no kubeconfig, socket or temporary file.
-  const files = added.filter((path) => statSync(join(home, path)).isFile()).sort()
+  // What it remembers on purpose, and locks (docs/decisions/0005): no kubeconfig, socket or temporary file.
+  const files = added
+    .filter((path) => statSync(join(home, path)).isFile())
+    .map((path) => path.replace(/kubeconfig-[0-9a-f]\.lock$/, "kubeconfig-N.lock"))
+    .sort()
   expect(files).toEqual([
     ".config/clusterconnect/known-clusters.json",
     ".config/clusterconnect/known-clusters.json.lock",
     ".local/state/clusterconnect/local-authority.pem",
     ".local/state/clusterconnect/local-authority.pem.lock",
+    ".local/state/clusterconnect/locks/kubeconfig-N.lock",
   ])
 
   expect(await timed("log out", () => run("clusterconnect", "logout"))).toContain("revoked at the identity provider")
