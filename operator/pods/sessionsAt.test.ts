@@ -1,24 +1,14 @@
 import { expect, test } from "bun:test"
+import { agent } from "../reconcile/testing/found.ts"
 import type { AgentStatus, SeenPod } from "./podStatus.ts"
 import { sessionsAt } from "./sessionsAt.ts"
 
-const agent = (relay: string | undefined): SeenPod<AgentStatus> => ({
-  name: "cc-edge-agent-1",
-  ready: true,
-  terminating: false,
-  trouble: undefined,
-  status: {
-    role: "tunnel",
-    version: "1.0.0",
-    instance: "i",
-    ...(relay === undefined ? {} : { relay }),
-    sessionKey: "k",
-    documentSerial: 1,
-    sessions: [{ replica: "relay-0" }],
-  },
-})
+const agentAt = (relay: string | undefined): SeenPod<AgentStatus> => {
+  const { status, ...pod } = agent()
+  return { ...pod, status: { ...status!, ...(relay === undefined ? {} : { relay }) } }
+}
 const countAt = (url: string, ...relays: readonly (string | undefined)[]) =>
-  sessionsAt(url, relays.map(agent)).map(({ status }) => status?.sessions.length)
+  sessionsAt(url, relays.map(agentAt)).map(({ status }) => status?.sessions.length)
 
 test("a session with the relay that the spec names counts, however its URL is written", () =>
   expect(countAt("https://Relay.example.com:443/", "https://relay.example.com")).toEqual([1]))

@@ -7,6 +7,7 @@ import { EndToEndConnection } from "../connections/EndToEndConnection.ts"
 import { RelayClient } from "../relay/RelayClient.ts"
 import { FarEnd, jwt } from "../testing/FarEnd.ts"
 import { answer, NearEnd } from "../testing/NearEnd.ts"
+import { openWatch } from "../testing/openWatch.ts"
 
 let far: FarEnd
 let near: NearEnd
@@ -130,23 +131,12 @@ describe("a path that breaks", () => {
     expect(far.requests.filter(({ method }) => method === "POST").length).toBe(1)
   }, 30_000)
   test("under a watch goes on with the watch on the same stream", async () => {
-    const there = Promise.withResolvers<{ write: (text: string) => void }>()
-    far.handle = (_req, res) => {
-      res.writeHead(200, { "content-type": "application/json" })
-      res.write("first\n")
-      there.resolve({ write: (text) => res.write(text) })
-    }
-    const request = near.request("GET", "/api/v1/pods?watch=true")
-    request.end()
-    const watch = await new Promise<IncomingMessage>((resolve) => request.once("response", resolve))
-    const lines = watch[Symbol.asyncIterator]()
-    expect(String((await lines.next()).value)).toBe("first\n")
+    const watch = await openWatch(near, far)
+    expect(await watch.next()).toBe("first\n")
     far.cutCarriers()
-    const { write } = await there.promise
-    write("second\n")
-    expect(String((await lines.next()).value)).toBe("second\n")
-    request.on("error", () => {})
-    request.destroy()
+    watch.write("second\n")
+    expect(await watch.next()).toBe("second\n")
+    watch.end()
   }, 30_000)
 })
 

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test"
-import type { IncomingMessage } from "node:http"
 import { NotAuthenticated } from "../failures.ts"
 import { FarEnd, jwt } from "../testing/FarEnd.ts"
 import { answer, NearEnd } from "../testing/NearEnd.ts"
+import { openWatch } from "../testing/openWatch.ts"
 
 const failure = new NotAuthenticated({
   hop: "identity-provider",
@@ -32,17 +32,8 @@ afterEach(async () => {
 
 describe("a token command that fails for a moment", () => {
   test("ends no watch: it goes on when there is a token again", async () => {
-    const there = Promise.withResolvers<{ write: (text: string) => void }>()
-    far.handle = (_req, res) => {
-      res.writeHead(200, { "content-type": "application/json" })
-      res.write("first\n")
-      there.resolve({ write: (text) => res.write(text) })
-    }
-    const request = near.request("GET", "/api/v1/pods?watch=true")
-    request.end()
-    const watch = await new Promise<IncomingMessage>((resolve) => request.once("response", resolve))
-    const lines = watch[Symbol.asyncIterator]()
-    expect(String((await lines.next()).value)).toBe("first\n")
+    const watch = await openWatch(near, far)
+    expect(await watch.next()).toBe("first\n")
     const asked = Promise.withResolvers<void>()
     let attempts = 0
     refused = () => {
@@ -53,11 +44,9 @@ describe("a token command that fails for a moment", () => {
     far.cutCarriers()
     await asked.promise
     failing = false
-    const { write } = await there.promise
-    write("second\n")
-    expect(String((await lines.next()).value)).toBe("second\n")
-    request.on("error", () => {})
-    request.destroy()
+    watch.write("second\n")
+    expect(await watch.next()).toBe("second\n")
+    watch.end()
   }, 30_000)
   test("refuses what is asked meanwhile in its own words", async () => {
     failing = true
