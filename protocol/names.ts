@@ -66,17 +66,21 @@ export const relayUrl = (text: string): string => {
 /** Hosts that no packet leaves this machine for, as URL writes them. */
 const thisMachine = /^(127\.\d+\.\d+\.\d+|\[::1\]|localhost)$/
 
+/** Whether what is sent to this relay would cross a network in plain text. */
+export const crossesInPlainText = (relay: string): boolean => {
+  const { protocol, hostname } = new URL(relay)
+  return protocol === "http:" && !thisMachine.test(hostname)
+}
+
 /**
  * {@link relayUrl} of a relay that may be sent what is secret: https, or http to this machine.
  * @throws {TypeError} also when what is sent would cross a network in plain text
  */
 export const safeRelayUrl = (text: string): string => {
-  const url = new URL(relayUrl(text))
-  if (url.protocol === "http:" && !thisMachine.test(url.hostname))
-    throw new TypeError(
-      `relay URL ${url.origin}: expected https, else what is secret crosses the network in plain text`,
-    )
-  return url.origin
+  const relay = relayUrl(text)
+  if (crossesInPlainText(relay))
+    throw new TypeError(`relay URL ${relay}: expected https, else what is secret crosses the network in plain text`)
+  return relay
 }
 
 /** The relay's host, with its port unless that is 443: the stem of both default audiences. */

@@ -1,8 +1,5 @@
-import { relayUrl } from "../../protocol/names.ts"
+import { crossesInPlainText, relayUrl } from "../../protocol/names.ts"
 import { UsageWrong } from "../failures.ts"
-
-/** Hosts that no packet leaves this machine for, as URL writes them. */
-const thisMachine = /^(127\.\d+\.\d+\.\d+|\[::1\]|localhost)$/
 
 /** The relay's URL as its identity is written. @throws {UsageWrong} when it is missing, is none, or tokens would cross a network in plain text */
 export const normalisedRelay = (text: string | undefined) => {
@@ -12,13 +9,13 @@ export const normalisedRelay = (text: string | undefined) => {
         "which relay? Log in once (clusterconnect login --relay https://HOST …), give --relay https://HOST or set CLUSTERCONNECT_RELAY",
     })
   const wrong = (why: string) => new UsageWrong({ detail: `--relay or CLUSTERCONNECT_RELAY: ${why}` })
-  let relay: URL
+  let relay: string
   try {
-    relay = new URL(relayUrl(text))
+    relay = relayUrl(text)
   } catch {
     throw wrong("expected https://HOST[:PORT] and nothing more")
   }
-  if (relay.protocol === "http:" && !thisMachine.test(relay.hostname))
+  if (crossesInPlainText(relay))
     throw wrong("expected https://HOST[:PORT]: your token would cross the network in plain text")
-  return relay.origin
+  return relay
 }
