@@ -59,7 +59,10 @@ export class Opening {
     return waiting && this.#state.phase === "ended"
   }
 
+  /** Whoever was asked through a session that has ended by now is not waited for: it may have come back with this one. */
   agentCame() {
+    for (const [attempt, { session }] of this.#asked.entries())
+      if (!session.isOpen) this.#apply({ type: "unanswered", attempt })
     this.#apply({ type: "agentCame" })
   }
 

@@ -60,6 +60,17 @@ describe("an opening", () => {
     })
   })
 
+  test("whose agents do not answer asks the next one that comes, once, three in all", () => {
+    const came: OpeningEvent = { type: "agentCame" }
+    const unanswered = (attempt: number): OpeningEvent => ({ type: "unanswered", attempt })
+    expect(run(chosen, came).actions).toEqual([{ type: "dial", attempt: 0 }])
+    const { state, actions } = run(chosen, unanswered(0), none, came, chosen, came)
+    expect(actions.slice(1)).toEqual([{ type: "choose" }, { type: "choose" }, { type: "dial", attempt: 1 }])
+    const more = [unanswered(1), none, came, chosen, unanswered(2), came]
+    expect(runFrom(state, more).actions.filter(({ type }) => type === "dial")).toEqual([{ type: "dial", attempt: 2 }])
+    expect(runFrom(state, more).actions.at(-1)).toEqual({ type: "dial", attempt: 2 })
+  })
+
   test("ends exactly once, with exactly one answer unless the user left, whatever happens in whatever order", () => {
     const attempt = fc.integer({ min: 0, max: 3 })
     const event: fc.Arbitrary<OpeningEvent> = fc.oneof(

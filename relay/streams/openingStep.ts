@@ -23,6 +23,8 @@ export type OpeningState =
       readonly heard: DialFailure | undefined
       /** The stream was there a moment ago, and with it an agent: when there is none now, one is waited for. */
       readonly resumes: boolean
+      /** Nobody was left to ask: the next agent that comes is. */
+      readonly wanting: boolean
     }
   | { readonly phase: "ended" }
 
@@ -32,7 +34,7 @@ export type OpeningEvent =
   /** A session of the cluster has been opened. */
   | { readonly type: "agentCame" }
   | { readonly type: "dialFailed"; readonly attempt: Attempt; readonly reason: DialFailure }
-  /** The control session was lost, which answers nothing: the agent may still be on its way with the ticket. */
+  /** Too late, or the control session was lost, which answers nothing: the agent may still be on its way with the ticket. */
   | { readonly type: "unanswered"; readonly attempt: Attempt }
   | { readonly type: "arrived"; readonly attempt: Attempt }
   | { readonly type: "userLeft" }
@@ -56,10 +58,8 @@ export const opening = (resumes: boolean): OpeningState => ({
   attempts: 0,
   heard: undefined,
   resumes,
+  wanting: false,
 })
-
-/** Nobody has been asked yet. */
-const waitsForAgent = (state: OpeningState) => state.phase === "waiting" && state.resumes && state.attempts === 0
 
 /** Another agent cannot do better about these: the stream lives in one auth proxy, or the auth proxies said no. */
 const isFinal = (reason: DialFailure) => reason === "instance" || reason === "auth-proxy-refused"
@@ -73,15 +73,16 @@ export const openingStep = (state: OpeningState, event: OpeningEvent): Next => {
       if (event.available) {
         const attempt = state.attempts
         return [
-          { ...state, attempts: attempt + 1, outstanding: [...state.outstanding, attempt] },
+          { ...state, attempts: attempt + 1, outstanding: [...state.outstanding, attempt], wanting: false },
           [{ type: "dial", attempt }],
         ]
       }
-      if (state.outstanding.length > 0 || waitsForAgent(state)) return [state, []]
+      const waits = state.outstanding.length > 0 || (state.resumes && state.attempts === 0)
+      if (waits) return [{ ...state, wanting: true }, []]
       return fail(state.heard === undefined ? { type: "noAgent" } : { type: "dialFailed", reason: state.heard })
     }
     case "agentCame":
-      return waitsForAgent(state) ? [state, [{ type: "choose" }]] : [state, []]
+      return [state, state.wanting ? [{ type: "choose" }] : []]
     case "dialFailed": {
       if (!state.outstanding.includes(event.attempt)) return [state, []]
       if (isFinal(event.reason)) return fail({ type: "dialFailed", reason: event.reason })

@@ -127,6 +127,29 @@ describe("opening a stream", () => {
     half.terminate()
   })
 
+  test("a dial that is unanswered for 3 s, with nobody else to ask, goes to the next agent that comes", async () => {
+    const material = await relay.cluster("edge-1")
+    const silent = await TestAgent.open(relay.ws, material, "one")
+    const user = openUserHalf(relay)
+    await silent.dial()
+    relay.time.advance(3_000)
+    const next = await TestAgent.open(relay.ws, material, "two")
+    const half = await next.pickUp(await next.dial())
+    expect((await user).protocol).toBe(streamProtocol)
+    half.terminate()
+  })
+
+  test("a dial into a session whose agent comes back with a new one goes there at once", async () => {
+    const material = await relay.cluster("edge-1")
+    const silent = await TestAgent.open(relay.ws, material, "one")
+    const user = openUserHalf(relay)
+    await silent.dial()
+    const again = await TestAgent.open(relay.ws, material, "one")
+    const half = await again.pickUp(await again.dial())
+    expect((await user).protocol).toBe(streamProtocol)
+    half.terminate()
+  })
+
   describe("with a session that has been quiet for longer than an agent with streams is", () => {
     const quietAndAlive = async () => {
       const material = await relay.cluster("edge-1")

@@ -36,7 +36,7 @@ export class RelayModel {
   readonly #sessions = new Map<string, Session>()
   readonly #tickets = new Map<string, (half: End<Wire>) => void>()
   readonly #carriers = new Set<{ close: (code: number) => void }>()
-  readonly #openings = new Set<(event: OpeningEvent) => void>()
+  readonly #openings = new Set<{ readonly apply: (event: OpeningEvent) => void; readonly agentCame: () => void }>()
   readonly #failures = new Map<string, (reason: DialFailure) => void>()
   #nextTicket = 1
   #draining = false
@@ -55,7 +55,7 @@ export class RelayModel {
 
   drain() {
     this.#draining = true
-    for (const apply of [...this.#openings]) apply({ type: "ended", failure: { type: "draining" } })
+    for (const { apply } of [...this.#openings]) apply({ type: "ended", failure: { type: "draining" } })
     for (const carrier of [...this.#carriers]) carrier.close(closeCode.moved)
     for (const session of [...this.#sessions.values()])
       this.#session(session, { type: "end", code: closeCode.moved, reason: "relay-draining" })
@@ -121,7 +121,7 @@ export class RelayModel {
           if (older !== undefined)
             this.#session(older, { type: "end", code: closeCode.superseded, reason: "superseded" })
           if (this.#draining) this.#session(session, { type: "end", code: closeCode.moved, reason: "relay-draining" })
-          for (const apply of [...this.#openings]) apply({ type: "agentCame" })
+          for (const { agentCame } of [...this.#openings]) agentCame()
           break
         }
         case "dialFailed":
@@ -164,7 +164,7 @@ export class RelayModel {
             break
           }
           case "forget":
-            this.#openings.delete(apply)
+            this.#openings.delete(one)
             stopDeadline()
             for (const { session, ticket } of asked) {
               session.streams -= 1
@@ -199,7 +199,13 @@ export class RelayModel {
     }
     const stopDeadline = this.#host.after(openingMillis, () => apply({ type: "expired" }))
     user.onClose = () => apply({ type: "userLeft" })
-    this.#openings.add(apply)
+    const agentCame = () => {
+      for (const [attempt, { session }] of asked.entries())
+        if (session.state.phase !== "open") apply({ type: "unanswered", attempt })
+      apply({ type: "agentCame" })
+    }
+    const one = { apply, agentCame }
+    this.#openings.add(one)
     chosen = this.#choose(asked)
     apply({ type: "chosen", available: chosen !== undefined })
   }
