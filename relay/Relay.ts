@@ -188,6 +188,7 @@ export class Relay {
         onDialFailed: (from, ticket, reason) => this.streams.dialFailed(from, ticket, reason),
         onEnd: (ended) => {
           this.directory.remove(ended)
+          this.streams.sessionEnded(ended)
           this.#auditSession(ended, "ended")
         },
       })

@@ -18,6 +18,8 @@ export interface OpeningSurroundings {
   /** The stream is one that was there before. */
   readonly resumes: boolean
   readonly choose: (tried: ReadonlySet<ControlSession>) => ControlSession | undefined
+  /** Runs the job now or later; it returns whether it dialled. */
+  readonly pace: (job: () => boolean) => void
   /** Sends the dial and returns its ticket. */
   readonly dial: (session: ControlSession, attempt: Attempt) => string
   readonly revokeTicket: (ticket: string) => void
@@ -49,7 +51,7 @@ export class Opening {
   /** Asks the first session; the end may come before this returns. */
   start() {
     this.#stopDeadline = this.#around.time.after(openingMillis, () => this.#apply({ type: "expired" }))
-    this.#act({ type: "choose" })
+    this.#choose()
   }
 
   /** The agent's half of this attempt is here. False when it came too late. */
@@ -59,11 +61,14 @@ export class Opening {
     return waiting && this.#state.phase === "ended"
   }
 
-  /** Whoever was asked through a session that has ended by now is not waited for: it may have come back with this one. */
   agentCame() {
-    for (const [attempt, { session }] of this.#asked.entries())
-      if (!session.isOpen) this.#apply({ type: "unanswered", attempt })
     this.#apply({ type: "agentCame" })
+  }
+
+  /** Answers nothing: its agent may still be on its way with the ticket. */
+  sessionEnded(ended: ControlSession) {
+    for (const [attempt, { session }] of this.#asked.entries())
+      if (session === ended) this.#apply({ type: "unanswered", attempt })
   }
 
   dialFailed(attempt: Attempt, reason: DialFailure) {
@@ -87,7 +92,7 @@ export class Opening {
   #act(action: OpeningAction) {
     switch (action.type) {
       case "choose":
-        return this.#choose()
+        return this.#around.pace(() => this.#state.phase === "waiting" && this.#choose())
       case "dial":
         return this.#dial(action.attempt)
       case "pair":
@@ -99,9 +104,12 @@ export class Opening {
     }
   }
 
-  #choose() {
-    this.#chosen = this.#around.choose(new Set(this.#asked.map((one) => one.session)))
-    this.#apply({ type: "chosen", available: this.#chosen !== undefined })
+  /** Whether there was somebody to ask. */
+  #choose(): boolean {
+    const chosen = this.#around.choose(new Set(this.#asked.map((one) => one.session)))
+    this.#chosen = chosen
+    this.#apply({ type: "chosen", available: chosen !== undefined })
+    return chosen !== undefined
   }
 
   #dial(attempt: Attempt) {

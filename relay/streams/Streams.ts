@@ -11,6 +11,7 @@ import type { Directory } from "../sessions/Directory.ts"
 import { Carriers, type CarriersOptions } from "./Carriers.ts"
 import { Opening } from "./Opening.ts"
 import { openingRefusal } from "./openingRefusal.ts"
+import { Pace } from "./Pace.ts"
 import { StreamCounts } from "./StreamCounts.ts"
 import { type StreamRequest, streamLine } from "./StreamRequest.ts"
 import { Tickets } from "./Tickets.ts"
@@ -39,10 +40,6 @@ interface Waiting {
   readonly opening: Opening
 }
 
-/** Resumes that wait for an agent are let go in groups: an agent takes 500 dials a second, 256 at once. */
-const resumesAtOnce = 100
-const resumesPauseMillis = 250
-
 /** All openings and carriers of this relay. */
 export class Streams {
   readonly #options: StreamsOptions
@@ -51,12 +48,14 @@ export class Streams {
   readonly #sockets = new WebSockets(carrierMaxPayload)
   readonly #waiting = new Set<Waiting>()
   readonly #carriers: Carriers
+  readonly #pace: Pace
 
   constructor(options: StreamsOptions) {
     this.#options = options
     this.#counts = new StreamCounts(options.limits)
     this.#tickets = new Tickets(options.time.monotonic)
     this.#carriers = new Carriers(options)
+    this.#pace = new Pace(options.time)
   }
 
   statistics() {
@@ -77,6 +76,7 @@ export class Streams {
       time,
       resumes: request.instance !== undefined,
       choose: (tried) => directory.choose(cluster, tried),
+      pace: (job) => this.#pace.run(cluster, job),
       dial: (session, attempt) =>
         this.#dial(request, session, {
           arrive: (arrived) => {
@@ -125,12 +125,12 @@ export class Streams {
 
   /** An agent of the cluster can be asked now. */
   agentCame(cluster: string) {
-    const waiting = [...this.#waiting].filter(({ request }) => request.cluster === cluster)
-    for (const [index, { opening }] of waiting.entries()) {
-      const group = Math.floor(index / resumesAtOnce)
-      if (group === 0) opening.agentCame()
-      else this.#options.time.after(group * resumesPauseMillis, () => opening.agentCame())
-    }
+    for (const opening of this.#openingsOf(cluster)) opening.agentCame()
+  }
+
+  /** What was asked through it has no answer to come. */
+  sessionEnded(session: ControlSession) {
+    for (const opening of this.#openingsOf(session.agent.cluster)) opening.sessionEnded(session)
   }
 
   dialFailed(session: ControlSession, ticket: string, reason: DialFailure) {
@@ -151,6 +151,10 @@ export class Streams {
   drain() {
     for (const { opening } of [...this.#waiting]) opening.fail({ type: "draining" })
     this.#carriers.drain()
+  }
+
+  #openingsOf(cluster: string): Opening[] {
+    return [...this.#waiting].filter(({ request }) => request.cluster === cluster).map(({ opening }) => opening)
   }
 
   #dial(request: StreamRequest, session: ControlSession, answers: Pick<Ticketed, "arrive" | "failed">): string {

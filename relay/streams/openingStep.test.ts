@@ -71,6 +71,22 @@ describe("an opening", () => {
     expect(runFrom(state, more).actions.at(-1)).toEqual({ type: "dial", attempt: 2 })
   })
 
+  test("of whose sessions one is late and the only other refuses is refused, so that the user's next dial asks anew", () => {
+    const refused: OpeningEvent = { type: "dialFailed", attempt: 1, reason: "overloaded" }
+    const { actions } = run(chosen, { type: "unanswered", attempt: 0 }, chosen, refused, none)
+    expect(actions).toContainEqual({ type: "refuse", failure: { type: "dialFailed", reason: "overloaded" } })
+    const { state } = run(chosen, refused, chosen, { type: "dialFailed", attempt: 0, reason: "overloaded" }, none)
+    expect(state.phase, "attempt 1 is neither late nor refused").toBe("waiting")
+  })
+
+  test("that is late asks one session more, however often it is said", () => {
+    const late: OpeningEvent = { type: "unanswered", attempt: 0 }
+    expect(run(chosen, late, late, chosen, late).actions.slice(1)).toEqual([
+      { type: "choose" },
+      { type: "dial", attempt: 1 },
+    ])
+  })
+
   test("ends exactly once, with exactly one answer unless the user left, whatever happens in whatever order", () => {
     const attempt = fc.integer({ min: 0, max: 3 })
     const event: fc.Arbitrary<OpeningEvent> = fc.oneof(

@@ -16,17 +16,22 @@ export type OpeningFailure =
 export type OpeningState =
   | {
       readonly phase: "waiting"
-      /** Asked and not answered yet; each has a ticket of its own. */
+      /** Asked, and no refusal heard; each has a ticket of its own. */
       readonly outstanding: readonly Attempt[]
+      /** Those of them that are late or whose session was lost: they may still come, but nothing is expected of them. */
+      readonly doubted: readonly Attempt[]
       readonly attempts: number
       /** The last thing that an agent said; what the user is told when nothing is left to try. */
       readonly heard: DialFailure | undefined
       /** The stream was there a moment ago, and with it an agent: when there is none now, one is waited for. */
       readonly resumes: boolean
+      /** `choose` is not answered yet. */
+      readonly choosing: boolean
       /** Nobody was left to ask: the next agent that comes is. */
       readonly wanting: boolean
     }
   | { readonly phase: "ended" }
+type Waiting = Extract<OpeningState, { readonly phase: "waiting" }>
 
 export type OpeningEvent =
   /** A session was chosen; `undefined` when there is none left. */
@@ -55,11 +60,21 @@ type Next = readonly [OpeningState, readonly OpeningAction[]]
 export const opening = (resumes: boolean): OpeningState => ({
   phase: "waiting",
   outstanding: [],
+  doubted: [],
   attempts: 0,
   heard: undefined,
   resumes,
+  choosing: false,
   wanting: false,
 })
+
+/** One at a time. */
+const choose = (state: Waiting): Next =>
+  state.choosing ? [state, []] : [{ ...state, choosing: true, wanting: false }, [{ type: "choose" }]]
+
+/** Whether a half may be on its way. Once an agent has refused, those that are doubted are not waited for: the user's next dial asks anew. */
+const hopes = ({ outstanding, doubted, heard }: Waiting) =>
+  outstanding.some((attempt) => heard === undefined || !doubted.includes(attempt))
 
 /** Another agent cannot do better about these: the stream lives in one auth proxy, or the auth proxies said no. */
 const isFinal = (reason: DialFailure) => reason === "instance" || reason === "auth-proxy-refused"
@@ -68,36 +83,37 @@ export const openingStep = (state: OpeningState, event: OpeningEvent): Next => {
   if (state.phase === "ended") return [state, []]
   const end = (...actions: readonly OpeningAction[]): Next => [{ phase: "ended" }, [...actions, { type: "forget" }]]
   const fail = (failure: OpeningFailure): Next => end({ type: "refuse", failure })
+  const failAsHeard = (heard: DialFailure | undefined): Next =>
+    fail(heard === undefined ? { type: "noAgent" } : { type: "dialFailed", reason: heard })
+  const goOn = (left: Waiting): Next => {
+    if (left.attempts < maxDialAttempts) return choose(left)
+    return hopes(left) ? [left, []] : failAsHeard(left.heard)
+  }
   switch (event.type) {
     case "chosen": {
-      if (event.available) {
-        const attempt = state.attempts
+      const attempt = state.attempts
+      const chosen = { ...state, choosing: false }
+      if (event.available)
         return [
-          { ...state, attempts: attempt + 1, outstanding: [...state.outstanding, attempt], wanting: false },
+          { ...chosen, attempts: attempt + 1, outstanding: [...state.outstanding, attempt] },
           [{ type: "dial", attempt }],
         ]
-      }
-      const waits = state.outstanding.length > 0 || (state.resumes && state.attempts === 0)
-      if (waits) return [{ ...state, wanting: true }, []]
-      return fail(state.heard === undefined ? { type: "noAgent" } : { type: "dialFailed", reason: state.heard })
+      if (hopes(state) || (state.resumes && attempt === 0)) return [{ ...chosen, wanting: true }, []]
+      return failAsHeard(state.heard)
     }
     case "agentCame":
-      return [state, state.wanting ? [{ type: "choose" }] : []]
+      return state.wanting ? choose(state) : [state, []]
     case "dialFailed": {
-      if (!state.outstanding.includes(event.attempt)) return [state, []]
-      if (isFinal(event.reason)) return fail({ type: "dialFailed", reason: event.reason })
-      const left = {
-        ...state,
-        heard: event.reason,
-        outstanding: state.outstanding.filter((one) => one !== event.attempt),
-      }
-      if (left.attempts < maxDialAttempts) return [left, [{ type: "choose" }]]
-      return left.outstanding.length > 0 ? [left, []] : fail({ type: "dialFailed", reason: event.reason })
+      const { attempt, reason } = event
+      if (!state.outstanding.includes(attempt)) return [state, []]
+      if (isFinal(reason)) return fail({ type: "dialFailed", reason })
+      const left = { ...state, heard: reason, outstanding: state.outstanding.filter((one) => one !== attempt) }
+      return goOn(left)
     }
-    case "unanswered":
-      return state.outstanding.includes(event.attempt) && state.attempts < maxDialAttempts
-        ? [state, [{ type: "choose" }]]
-        : [state, []]
+    case "unanswered": {
+      if (!state.outstanding.includes(event.attempt) || state.doubted.includes(event.attempt)) return [state, []]
+      return goOn({ ...state, doubted: [...state.doubted, event.attempt] })
+    }
     case "arrived":
       return state.outstanding.includes(event.attempt) ? end({ type: "pair", attempt: event.attempt }) : [state, []]
     case "userLeft":

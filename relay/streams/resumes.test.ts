@@ -1,4 +1,4 @@
-/** What a relay does with a stream that is resumed while no agent of its cluster is connected, as after its own restart. */
+/** What a relay does with streams that are opened or resumed while no agent of their cluster is connected or answers, as after its own restart. */
 import { afterEach, beforeEach, expect, test } from "bun:test"
 import { once } from "node:events"
 import { TestAgent } from "../testing/TestAgent.ts"
@@ -47,6 +47,22 @@ test("many are let go in groups that one agent takes", async () => {
   expect(await agent.messages.next()).toEqual({ type: "pong", id: 7 })
   relay.time.advance(250)
   for (let dialled = 0; dialled < 50; dialled += 1) await agent.dial()
+  relay.time.advance(6_999)
+  await Promise.all(users)
+})
+
+test("many whose agent does not answer are asked anew in groups too", async () => {
+  const material = await relay.cluster("edge-1")
+  const silent = await TestAgent.open(relay.ws, material, "one")
+  const users = Array.from({ length: 150 }, () => openUserHalf(relay).catch(() => {}))
+  for (let dialled = 0; dialled < users.length; dialled += 1) await silent.dial()
+  const next = await TestAgent.open(relay.ws, material, "two")
+  relay.time.advance(3_000)
+  for (let dialled = 0; dialled < 100; dialled += 1) await next.dial()
+  next.send({ type: "ping", id: 7 })
+  expect(await next.messages.next()).toEqual({ type: "pong", id: 7 })
+  relay.time.advance(250)
+  for (let dialled = 0; dialled < 50; dialled += 1) await next.dial()
   relay.time.advance(6_999)
   await Promise.all(users)
 })

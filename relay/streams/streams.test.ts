@@ -150,6 +150,18 @@ describe("opening a stream", () => {
     half.terminate()
   })
 
+  test("a dial into a session that is lost goes to the other agent at once", async () => {
+    const material = await relay.cluster("edge-1")
+    const lost = await TestAgent.open(relay.ws, material, "one")
+    const other = await TestAgent.open(relay.ws, material, "two")
+    const user = openUserHalf(relay)
+    await lost.dial()
+    lost.socket.terminate()
+    const half = await other.pickUp(await other.dial())
+    expect((await user).protocol).toBe(streamProtocol)
+    half.terminate()
+  })
+
   describe("with a session that has been quiet for longer than an agent with streams is", () => {
     const quietAndAlive = async () => {
       const material = await relay.cluster("edge-1")

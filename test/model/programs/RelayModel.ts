@@ -36,7 +36,10 @@ export class RelayModel {
   readonly #sessions = new Map<string, Session>()
   readonly #tickets = new Map<string, (half: End<Wire>) => void>()
   readonly #carriers = new Set<{ close: (code: number) => void }>()
-  readonly #openings = new Set<{ readonly apply: (event: OpeningEvent) => void; readonly agentCame: () => void }>()
+  readonly #openings = new Set<{
+    readonly apply: (event: OpeningEvent) => void
+    readonly sessionEnded: (session: Session) => void
+  }>()
   readonly #failures = new Map<string, (reason: DialFailure) => void>()
   #nextTicket = 1
   #draining = false
@@ -121,7 +124,7 @@ export class RelayModel {
           if (older !== undefined)
             this.#session(older, { type: "end", code: closeCode.superseded, reason: "superseded" })
           if (this.#draining) this.#session(session, { type: "end", code: closeCode.moved, reason: "relay-draining" })
-          for (const { agentCame } of [...this.#openings]) agentCame()
+          for (const { apply } of [...this.#openings]) apply({ type: "agentCame" })
           break
         }
         case "dialFailed":
@@ -132,6 +135,7 @@ export class RelayModel {
           break
         case "ended":
           if (this.#sessions.get(session.instance) === session) this.#sessions.delete(session.instance)
+          for (const { sessionEnded } of [...this.#openings]) sessionEnded(session)
           break
       }
   }
@@ -199,12 +203,11 @@ export class RelayModel {
     }
     const stopDeadline = this.#host.after(openingMillis, () => apply({ type: "expired" }))
     user.onClose = () => apply({ type: "userLeft" })
-    const agentCame = () => {
+    const sessionEnded = (ended: Session) => {
       for (const [attempt, { session }] of asked.entries())
-        if (session.state.phase !== "open") apply({ type: "unanswered", attempt })
-      apply({ type: "agentCame" })
+        if (session === ended) apply({ type: "unanswered", attempt })
     }
-    const one = { apply, agentCame }
+    const one = { apply, sessionEnded }
     this.#openings.add(one)
     chosen = this.#choose(asked)
     apply({ type: "chosen", available: chosen !== undefined })
