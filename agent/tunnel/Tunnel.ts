@@ -14,6 +14,9 @@ import { logCarrier, logControl } from "./reports.ts"
 import type { TunnelSettings } from "./settings.ts"
 import type { TunnelStatus } from "./status.ts"
 
+/** Close codes of a carrier that a network or a process took away: no close, or an end that has gone (RFC 6455, section 7.4.1). */
+const lostCodes: ReadonlySet<number> = new Set([1001, 1006])
+
 /** The running reverse proxy of a cluster. */
 export class Tunnel extends Context.Tag("clusterconnect/agent/tunnel/Tunnel")<
   Tunnel,
@@ -64,6 +67,7 @@ export const openTunnel = (
       onReport: (report) => {
         countCarrier(report)
         logCarrier(log, report)
+        if (report.event === "ended" && lostCodes.has(report.code)) control.carrierLost()
       },
       onCount: () => {
         show()
@@ -75,7 +79,7 @@ export const openTunnel = (
       connect: relay.connect,
       judge: judgeFailure,
       hello: (nonce) => helloFor(credentials, instance, nonce),
-      carriers: () => ({ carriers: carriers.count, streamsLive: carriers.streamsLive }),
+      streamsLive: () => carriers.streamsLive,
       serve: (dial, sessionSecret, fail) => void carriers.serve(dial, sessionSecret, fail),
       onReport: (report) => {
         countControl(report)

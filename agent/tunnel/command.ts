@@ -1,10 +1,10 @@
 import { Command, Options } from "@effect/cli"
 import { Effect, Option } from "effect"
-import { described } from "../../platform/commandLine.ts"
+import { defaultsTo, described } from "../../platform/commandLine.ts"
 import { HealthServer } from "../../platform/HealthServer.ts"
 import { levels, logLayer, makeLog } from "../../platform/logs.ts"
 import { version } from "../../platform/version.ts"
-import { type SettingsInvalid, tunnelSettings } from "./settings.ts"
+import { defaultHealthListen, type SettingsInvalid, tunnelSettings } from "./settings.ts"
 import { openTunnel } from "./Tunnel.ts"
 
 const text = (name: string, form: string, description: string) =>
@@ -32,11 +32,11 @@ const options = {
   healthListen: text(
     "health-listen",
     "HOST:PORT",
-    "Where to serve /livez, /readyz, /metrics, /status. CLUSTERCONNECT_HEALTH_LISTEN",
+    `Where to serve /livez, /readyz, /metrics, /status. CLUSTERCONNECT_HEALTH_LISTEN. Default: ${defaultHealthListen}.`,
   ),
   logLevel: Options.choice("log-level", levels).pipe(
     Options.withDescription("Least severe log lines that are written."),
-    Options.withDefault("info" as const),
+    defaultsTo("info"),
   ),
 }
 

@@ -56,13 +56,17 @@ export const relayEnd = (relayUrl: string, settings: Pick<TunnelSettings, "caFil
   }
 }
 
-/** A status that says "not you" is answered by waiting longer; any other failure may be over in a moment. */
+/**
+ * A relay's status that says "not you" is answered by waiting longer; any other failure may be over in a moment. So may the same status in
+ * somebody else's words: an ingress answers 404 while no relay is behind it.
+ */
 const refusing = new Set([400, 401, 403, 404, 426])
 
 export const judgeFailure = (error: unknown): { readonly setback: Setback; readonly detail: string } => {
   if (!(error instanceof UpgradeRefused)) return { setback: "lost", detail: (error as Error).message }
   const said = refusalFrom(error.status, error.body)
-  const detail = said === undefined ? error.message : `${error.message}: ${said.cause}: ${said.message}`
+  if (said === undefined) return { setback: "lost", detail: error.message }
+  const detail = `${error.message}: ${said.cause}: ${said.message}`
   return { setback: refusing.has(error.status) ? "refused" : "lost", detail }
 }
 

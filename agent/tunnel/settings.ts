@@ -40,7 +40,7 @@ export interface TunnelSettings {
 type Environment = Readonly<Record<string, string | undefined>>
 
 /** Loopback, because nobody is authenticated there; a pod is given 0.0.0.0. Not the auth proxy's port: both may run on one host. */
-const defaultHealthListen = "127.0.0.1:8082"
+export const defaultHealthListen = "127.0.0.1:8082"
 
 /** Flags first, then `CLUSTERCONNECT_…`. Throws {@link SettingsInvalid} naming everything that is wrong at once. */
 export const tunnelSettings = (flags: TunnelFlags, env: Environment): TunnelSettings => {

@@ -6,7 +6,11 @@ import { authProxyGone, CarrierRefused } from "./CarrierRefused.ts"
 const socket = { terminate: () => {} } as unknown as WebSocket
 
 /** A dialler whose waits and clock are the test's. */
-const rig = (answers: (WebSocket | Error)[], onRefused: () => void = () => {}) => {
+const rig = (
+  answers: (WebSocket | Error)[],
+  onRefused: () => void = () => {},
+  onAttempt: (attempt: number) => void = () => {},
+) => {
   const waits: number[] = []
   const attempts: DialAttempt[] = []
   const opened: number[] = []
@@ -15,6 +19,7 @@ const rig = (answers: (WebSocket | Error)[], onRefused: () => void = () => {}) =
   const dialler = new CarrierDialler(
     async (attempt) => {
       attempts.push(attempt)
+      onAttempt(attempts.length)
       const answer = answers.length > 1 ? answers.shift()! : answers[0]!
       if (answer instanceof Error) throw answer
       return answer
@@ -59,14 +64,22 @@ const rig = (answers: (WebSocket | Error)[], onRefused: () => void = () => {}) =
 const refused = (code: string, retriable: boolean, status = 503) =>
   new CarrierRefused({ status, body: "", retriable, code })
 
-test("retries begin at once, then after 0.25 s doubling to 2 s, each with a higher generation", async () => {
+test("retries begin at once, then after 0.25 s doubling to 1 s, each with a higher generation", async () => {
   const lost = new Error("network is unreachable")
   const it = rig([lost, lost, lost, lost, lost, lost, socket])
   it.dialler.start("a:1#n")
   expect(await it.result).toBe("opened 7")
-  expect(it.waits).toEqual([250, 500, 1_000, 2_000, 2_000, 2_000])
+  expect(it.waits).toEqual([250, 500, 1_000, 1_000, 1_000, 1_000])
   expect(it.attempts.map((attempt) => attempt.generation)).toEqual([1, 2, 3, 4, 5, 6, 7])
   expect(it.attempts.every((attempt) => attempt.instance === "a:1#n")).toBe(true)
+})
+
+test("an attempt that hung for longer than its pause is followed at once", async () => {
+  const hung = new Error("the attempt took too long")
+  const it = rig([hung, hung, hung, socket], undefined, (attempt) => it.pass(attempt === 2 ? 400 : 7_000))
+  it.dialler.start("a:1#n")
+  expect(await it.result).toBe("opened 4")
+  expect(it.waits).toEqual([100])
 })
 
 test("a search that begins while the last one is told as refused is not lost", async () => {

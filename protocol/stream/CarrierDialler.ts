@@ -13,7 +13,7 @@ export interface DialAttempt {
 export type Dial = (attempt: DialAttempt) => Promise<WebSocket>
 
 const firstDelayMillis = 250
-const longestDelayMillis = 2_000
+const longestDelayMillis = 1_000
 /** A carrier that did not live as long as this was of no use: the next dial waits as after a failure. */
 const usefulMillis = 1_000
 /** A TLS handshake, the upgrade and the agent's own dial (3 s, then another agent) on a slow link. */
@@ -43,7 +43,10 @@ const systemTime: DiallerTime = {
   timeout: (millis) => AbortSignal.timeout(millis),
 }
 
-/** Dials until a carrier opens: at once unless the last one was lost within a second, then after 0.25 s, doubling to 2 s. One loop at a time; every attempt has its own generation. */
+/**
+ * Dials until a carrier opens: at once unless the last one was lost within a second; then the begins of two attempts are at least 0.25 s apart, doubling to
+ * 1 s, so that an attempt that hung is followed at once. One loop at a time; every attempt has its own generation.
+ */
 export class CarrierDialler {
   readonly #dial: Dial
   readonly #listener: DiallerListener
@@ -91,10 +94,13 @@ export class CarrierDialler {
 
   /** Whoever hears of its end may start the next one from there: it has ended by then. */
   async #loop(instance: string): Promise<void> {
-    const first = this.#time.now() - this.#openedAt < usefulMillis ? firstDelayMillis : 0
+    let began = this.#time.now()
+    const first = began - this.#openedAt < usefulMillis ? firstDelayMillis : 0
     for (let delay = first; ; delay = delay === 0 ? firstDelayMillis : Math.min(longestDelayMillis, 2 * delay)) {
-      if (delay > 0) await this.#time.wait(delay, this.#stopped.signal)
+      const left = began + delay - this.#time.now()
+      if (left > 0) await this.#time.wait(left, this.#stopped.signal)
       if (this.#stopped.signal.aborted) break
+      began = this.#time.now()
       try {
         const { socket, generation } = await this.attempt(instance)
         this.#missingSince = undefined

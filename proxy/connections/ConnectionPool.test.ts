@@ -266,6 +266,45 @@ describe("the pool", () => {
     await clock.pass(2_000)
     expect((await acquired).attached).toBe(true)
   })
+  test("ends the pause after failures when a connection opens: whoever waits is served by the next", async () => {
+    const { pool, clock, state } = pooled()
+    const works = state.open
+    const first = Promise.withResolvers<void>()
+    const openings = [
+      async () => {
+        await first.promise
+        return await works()
+      },
+    ]
+    state.open = async () => {
+      const one = openings.shift()
+      if (one !== undefined) return await one()
+      throw new PathBroken({ hop: "relay", cause: "x", detail: "x" })
+    }
+    const acquired = [pool.acquire("attached", never), pool.acquire("attached", never)]
+    await clock.pass(4_500)
+    state.open = works
+    first.resolve()
+    await clock.pass(0)
+    expect((await Promise.all(acquired)).map(({ attached }) => attached)).toEqual([true, true])
+  })
+  test("counts connections that failed side by side as one failure", async () => {
+    const { pool, clock, state } = pooled()
+    let attempts = 0
+    state.open = async () => {
+      attempts += 1
+      throw new PathBroken({ hop: "relay", cause: "x", detail: "x" })
+    }
+    const failures = Array.from({ length: 8 }, () => failureOf(pool.acquire("attached", never)))
+    await clock.pass(249)
+    const before = attempts
+    await clock.pass(1 + 499)
+    expect(attempts).toBe(2 * before)
+    await clock.pass(1)
+    expect(attempts).toBe(3 * before)
+    await clock.pass(8_000)
+    await Promise.all(failures)
+  })
   test("lets nobody wait for what will not change", async () => {
     const { pool, state } = pooled()
     state.open = async () => {

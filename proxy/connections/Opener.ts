@@ -51,8 +51,7 @@ export class Opener<C> {
     this.#open().then(
       (connection) => {
         this.#opening -= 1
-        this.#failures = 0
-        this.#lastFailure = undefined
+        this.#succeeded()
         this.#listener.opened(connection)
       },
       (error) => {
@@ -68,14 +67,28 @@ export class Opener<C> {
     this.#cancelRest?.()
   }
 
+  /** The path is there: nobody waits for the end of a pause. */
+  #succeeded(): void {
+    this.#failures = 0
+    this.#lastFailure = undefined
+    if (!this.resting || this.#stopped) return
+    this.#cancelRest?.()
+    this.#rested()
+  }
+
   #failed(failure: PathFailure): void {
     if (this.#stopped) return
-    this.#failures += 1
     this.#lastFailure = failure
-    this.#cancelRest ??= this.#clock.after(retryMillis(this.#failures), () => {
-      this.#cancelRest = undefined
-      this.#listener.rested()
-    })
+    // What fails side by side is one failure.
+    if (!this.resting) {
+      this.#failures += 1
+      this.#cancelRest = this.#clock.after(retryMillis(this.#failures), () => this.#rested())
+    }
     this.#listener.failed(failure)
+  }
+
+  #rested(): void {
+    this.#cancelRest = undefined
+    this.#listener.rested()
   }
 }

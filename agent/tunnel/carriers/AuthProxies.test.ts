@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test"
-import { AuthProxies, leastLoaded } from "./AuthProxies.ts"
+import { AuthProxies, inOrder } from "./AuthProxies.ts"
 
 const clock = { at: 0 }
 const now = () => clock.at
@@ -66,9 +66,10 @@ describe("for a new stream", () => {
   test("the auth proxy with the fewest carriers comes first", () => {
     const load: Record<string, number> = { a: 2, b: 0, c: 1 }
     expect(
-      leastLoaded(
+      inOrder(
         ["a", "b", "c"],
         (address) => load[address] ?? 0,
+        () => false,
         () => 0,
       ),
     ).toEqual(["b", "c", "a"])
@@ -76,11 +77,23 @@ describe("for a new stream", () => {
   test("the order among equals is drawn, so that agents spread over them", () => {
     const draws = [0.9, 0.1, 0.5]
     expect(
-      leastLoaded(
+      inOrder(
         ["a", "b", "c"],
         () => 0,
+        () => false,
         () => draws.shift() ?? 0,
       ),
     ).toEqual(["b", "c", "a"])
+  })
+  test("one that failed a moment ago comes last, whatever it carries", () => {
+    const load: Record<string, number> = { a: 2, b: 0, c: 1 }
+    expect(
+      inOrder(
+        ["a", "b", "c"],
+        (address) => load[address] ?? 0,
+        (address) => address === "b",
+        () => 0,
+      ),
+    ).toEqual(["c", "a", "b"])
   })
 })

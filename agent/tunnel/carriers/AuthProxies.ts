@@ -77,15 +77,19 @@ export class AuthProxies {
   }
 }
 
-/** The addresses, those with the fewest of our own carriers first; among equals the order is drawn, so that agents spread. */
-export const leastLoaded = (
+/**
+ * The addresses, those with the fewest of our own carriers first; among equals the order is drawn, so that agents spread. One that failed a moment
+ * ago comes last: a pod that vanished has lost its carriers, and would be everybody's first choice until its endpoint is gone.
+ */
+export const inOrder = (
   addresses: readonly string[],
   load: (address: string) => number,
+  hasFailed: (address: string) => boolean,
   random: () => number,
 ): readonly string[] =>
   addresses
-    .map((address) => ({ address, load: load(address), draw: random() }))
-    .sort((a, b) => a.load - b.load || a.draw - b.draw)
+    .map((address) => ({ address, failed: Number(hasFailed(address)), load: load(address), draw: random() }))
+    .sort((a, b) => a.failed - b.failed || a.load - b.load || a.draw - b.draw)
     .map(({ address }) => address)
 
 const withinMillis = async <A>(millis: number, work: Promise<A>): Promise<A> => {

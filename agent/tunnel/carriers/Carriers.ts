@@ -3,12 +3,14 @@ import type { Dial, DialFailure } from "../../../protocol/control.ts"
 import { closeCode } from "../../../protocol/names.ts"
 import { type Splice, type SpliceEnd, splice } from "../../../protocol/splice.ts"
 import { endSocket } from "../endSocket.ts"
-import { type AuthProxies, leastLoaded } from "./AuthProxies.ts"
+import { type AuthProxies, inOrder } from "./AuthProxies.ts"
 import { type AuthProxyHalf, addressOf, connectAuthProxy, DialRefused } from "./connectAuthProxy.ts"
 import { dialBurst, dialsPerSecond, TokenBucket } from "./TokenBucket.ts"
 
 /** How long an auth proxy keeps a stream whose carrier was lost: so long it may come back to this agent. */
 const holdMillis = 330_000
+/** An auth proxy that failed is asked last for so long; endpoints of a pod on a lost node stay for 40 s. */
+const failedMillis = 10_000
 /** WebSocket close code of a stream that ended in good order. */
 const normalClosure = 1000
 
@@ -36,6 +38,7 @@ export class Carriers {
   readonly #around: CarrierSurroundings
   readonly #bucket = new TokenBucket(dialsPerSecond, dialBurst, performance.now())
   readonly #load = new Map<string, number>()
+  readonly #failedAt = new Map<string, number>()
   readonly #live = new Map<Splice, Promise<void>>()
   readonly #dialling = new AbortController()
   #lostAt = Number.NEGATIVE_INFINITY
@@ -86,7 +89,10 @@ export class Carriers {
     signal.throwIfAborted()
     const began = performance.now()
     if (!this.#bucket.take(began)) throw new DialRefused("overloaded", `more than ${dialsPerSecond} dials a second`)
-    const count = (address: string, change: 1 | -1) => this.#count(address, change)
+    const count = (address: string, change: 1 | -1) => {
+      this.#count(address, change)
+      if (change < 0) this.#noteFailure(address)
+    }
     const half = await connectAuthProxy(await this.#candidates(dial), dial, signal, count)
     let relay: WebSocket
     try {
@@ -113,7 +119,8 @@ export class Carriers {
   async #candidates(dial: Dial): Promise<readonly string[]> {
     if (dial.instance === undefined) {
       const load = (address: string) => this.#load.get(address) ?? 0
-      return leastLoaded(await this.#around.ready.addresses(), load, this.#around.random ?? Math.random)
+      const addresses = await this.#around.ready.addresses()
+      return inOrder(addresses, load, (address) => this.#hasFailed(address), this.#around.random ?? Math.random)
     }
     // The relay names the address: it may only choose among auth proxies.
     const address = addressOf(dial.instance)
@@ -139,6 +146,15 @@ export class Carriers {
     })
     socket.resume()
     relay.resume()
+  }
+
+  #noteFailure(address: string): void {
+    for (const known of this.#failedAt.keys()) if (!this.#hasFailed(known)) this.#failedAt.delete(known)
+    this.#failedAt.set(address, performance.now())
+  }
+
+  #hasFailed(address: string): boolean {
+    return performance.now() - (this.#failedAt.get(address) ?? Number.NEGATIVE_INFINITY) < failedMillis
   }
 
   #count(address: string, change: 1 | -1): void {

@@ -33,7 +33,8 @@ export interface ControlSurroundings {
   readonly judge: (error: unknown) => { readonly setback: Setback; readonly detail: string }
   /** The message that proves this agent; asked once per connection, with the credentials in force then. */
   readonly hello: (nonce: string) => FromAgent
-  readonly carriers: () => { readonly carriers: number; readonly streamsLive: boolean }
+  /** Streams may be waiting for this agent: carriers now, or lost so recently that their hold has not ended. */
+  readonly streamsLive: () => boolean
   /** A relay wants the other half of a carrier; `fail` answers it, once at most. */
   readonly serve: (dial: Dial, sessionSecret: string, fail: (reason: DialFailure) => void) => void
   readonly onReport: (report: ControlReport) => void
@@ -69,9 +70,14 @@ export class ControlSessions {
     this.#happen({ type: "credentialsChanged" })
   }
 
-  /** The number of carriers changed, and the interval of pings with it. */
+  /** The number of carriers changed, and perhaps the interval of pings with it. */
   carriersChanged(): void {
     this.#arm()
+  }
+
+  /** A carrier ended in no good order: asks the relay for a sign of life at once. */
+  carrierLost(): void {
+    this.#happen({ type: "carrierLost" })
   }
 
   /** Tells the relay that no dial will be taken any more; the sessions stay open until {@link close}. */
@@ -113,7 +119,7 @@ export class ControlSessions {
 
   #happen(event: ControlEvent): void {
     if (this.#closed) return
-    const moment = { at: performance.now(), random: Math.random(), ...this.#around.carriers() }
+    const moment = { at: performance.now(), random: Math.random(), streamsLive: this.#around.streamsLive() }
     const [state, actions] = step(this.#around.identity, this.#state, event, moment)
     this.#state = state
     for (const action of actions) this.#act(action)
@@ -122,7 +128,7 @@ export class ControlSessions {
 
   #arm(): void {
     clearTimeout(this.#timer)
-    const at = nextTimer(this.#state, this.#around.carriers().carriers)
+    const at = nextTimer(this.#state, this.#around.streamsLive())
     if (this.#closed || at === undefined) return
     this.#timer = setTimeout(() => this.#happen({ type: "timer" }), Math.max(0, Math.ceil(at - performance.now())))
   }

@@ -40,7 +40,7 @@ test("a relay that asks without end and reads no answer is cut off, not stored",
     },
     judge: () => ({ setback: "lost", detail: "" }),
     hello: () => ({ type: "pong", id: 0 }),
-    carriers: () => ({ carriers: 1, streamsLive: true }),
+    streamsLive: () => true,
     serve: (_dial, _secret, fail) => fail("overloaded"),
     onReport: () => {},
   })

@@ -13,7 +13,7 @@ const firstRefusedDelayMillis = 5_000
 /** Full jitter can draw 0; an agent never dials more often than this. */
 const shortestDelayMillis = 100
 /** With live streams there is no jitter: kubectl's exec dies after 61 s without a byte. The same pace as the proxy's. */
-const livePaceMillis = [0, 250, 500, 1_000, 2_000] as const
+const livePaceMillis = [0, 250, 500, 1_000] as const
 
 /**
  * Milliseconds until the next dial after `failures` failures in a row (1 for the first). Exponential with full jitter up to

@@ -33,7 +33,7 @@ describe("after a failure", () => {
     for (const random of [0, 0.999]) {
       agent.random = random
       agent.state = started().state
-      expect(waits(agent, 6)).toEqual([0, 250, 500, 1000, 2000, 2000])
+      expect(waits(agent, 6)).toEqual([0, 250, 500, 1000, 1000, 1000])
     }
   })
 
@@ -51,6 +51,14 @@ describe("after a failure", () => {
       agent.pass(1)
       expect(agent.dials()).toEqual([2])
     }
+  })
+
+  test("a refusal that passes by itself, as for a relay's database, is no reason to wait longer", () => {
+    const agent = started().happen({ type: "connected", id: 1 }).receive(1, challenge)
+    agent.streamsLive = true
+    agent.taken()
+    agent.receive(1, { type: "refused", cause: "StoreUnavailable", message: "try again" })
+    expect(agent.dials()).toEqual([2])
   })
 
   test("a relay's refusal of any length is closed with a reason that fits a close frame", () => {

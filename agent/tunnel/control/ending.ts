@@ -40,6 +40,9 @@ export const rejected = (
   return [next, [close(connection, closeCode.protocolError, cause), ...actions]]
 }
 
+/** Refusals that say nothing of this agent and pass by themselves. */
+const passing: ReadonlySet<string> = new Set(["StoreUnavailable", "ChallengeExpired"])
+
 /** The relay said no, in its own words; it closes, and so do we. */
 export const refused = (
   state: ControlState,
@@ -47,7 +50,8 @@ export const refused = (
   { cause, message: detail }: { readonly cause: string; readonly message: string },
   moment: Moment,
 ): Stepped => {
-  const [next, actions] = failed(state, connection, "refused", moment, { event: "refused", cause, detail })
+  const setback = passing.has(cause) ? "lost" : "refused"
+  const [next, actions] = failed(state, connection, setback, moment, { event: "refused", cause, detail })
   return [next, [close(connection, normalClosure, "refused"), ...actions]]
 }
 

@@ -7,27 +7,27 @@ export const silentLimitMillis = 15_000
 type Open = Connection & OpenPhase
 
 /** When something must be done about an open session: its next ping, the end of the wait for a pong, or its end. */
-const openDeadline = (open: Open, carriers: number): number => {
+const openDeadline = (open: Open, streamsLive: boolean): number => {
   if (open.silentSince !== undefined) return open.silentSince + silentLimitMillis
   if (open.awaiting !== undefined) return open.awaiting.deadline
-  return open.pingedAt + (carriers > 0 ? busyPingMillis : idlePingMillis)
+  return open.pingedAt + (streamsLive ? busyPingMillis : idlePingMillis)
 }
 
-const deadlineOf = (connection: Connection, carriers: number): number =>
+const deadlineOf = (connection: Connection, streamsLive: boolean): number =>
   connection.phase === "open"
-    ? openDeadline(connection, carriers)
+    ? openDeadline(connection, streamsLive)
     : connection.phase === "proving"
       ? connection.deadline
       : Number.POSITIVE_INFINITY
 
-export const isDue = (connection: Connection, { at, carriers }: Moment): boolean =>
-  deadlineOf(connection, carriers) <= at
+export const isDue = (connection: Connection, { at, streamsLive }: Moment): boolean =>
+  deadlineOf(connection, streamsLive) <= at
 
-/** When the step function wants its next `timer` event; undefined for never. It changes with the number of carriers. */
-export const nextTimer = (state: ControlState, carriers: number): number | undefined => {
+/** When the step function wants its next `timer` event; undefined for never. */
+export const nextTimer = (state: ControlState, streamsLive: boolean): number | undefined => {
   const earliest = Math.min(
     state.dialAt ?? Number.POSITIVE_INFINITY,
-    ...state.connections.map((connection) => deadlineOf(connection, carriers)),
+    ...state.connections.map((connection) => deadlineOf(connection, streamsLive)),
   )
   return Number.isFinite(earliest) ? earliest : undefined
 }
@@ -40,9 +40,13 @@ export const onTimer = (
   if (open.silentSince !== undefined) return { actions: [] }
   if (open.awaiting !== undefined)
     return { connection: { ...open, silentSince: at }, actions: [{ type: "report", report: { event: "silent" } }] }
+  return pinged(open, at)
+}
+
+/** A session that is asked for a sign of life. */
+export const pinged = (open: Open, at: number) => {
   const id = Math.floor(at)
-  return {
-    connection: { ...open, pingedAt: at, awaiting: { id, deadline: at + pongMillis } },
-    actions: [{ type: "send", id: open.id, message: { type: "ping", id } }],
-  }
+  const connection: Connection = { ...open, pingedAt: at, awaiting: { id, deadline: at + pongMillis } }
+  const actions: readonly ControlAction[] = [{ type: "send", id: open.id, message: { type: "ping", id } }]
+  return { connection, actions }
 }

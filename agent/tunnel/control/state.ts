@@ -48,8 +48,6 @@ export interface Moment {
   readonly at: number
   /** In [0, 1). */
   readonly random: number
-  /** Carriers that the agent splices now. */
-  readonly carriers: number
   /** Streams may be waiting for this agent: carriers now, or lost so recently that their hold has not ended. */
   readonly streamsLive: boolean
 }
@@ -62,6 +60,8 @@ export type ControlEvent =
   | { readonly type: "malformed"; readonly id: number; readonly detail: string }
   | { readonly type: "closed"; readonly id: number; readonly code: number; readonly reason: string }
   | { readonly type: "credentialsChanged" }
+  /** A carrier was lost: what broke it may have broken the sessions, which are silent for longer. */
+  | { readonly type: "carrierLost" }
   | { readonly type: "drain" }
 
 export type ControlAction =

@@ -92,18 +92,17 @@ describe("pings", () => {
     for (let second = 0; second < seconds; second++) agent.pass(1000).receive(1, { type: "pong", id: 0 })
   }
 
-  test("go out every 20 s while idle, and every 5 s while streams are carried", () => {
+  test("go out every 20 s while idle, and every 5 s while streams are carried or wait to be carried again", () => {
     const agent = started().open(1)
     passAnswering(agent, 100)
     expect(pings(agent)).toBe(5)
-    agent.carriers = 1
+    agent.streamsLive = true
     passAnswering(agent, 100)
     expect(pings(agent)).toBeGreaterThanOrEqual(16)
   })
 
   test("that stay unanswered for 5 s make the agent dial anew, beside the old session", () => {
     const agent = started().open(1)
-    agent.carriers = 1
     agent.streamsLive = true
     agent.taken()
     agent.pass(10_000)
@@ -112,6 +111,19 @@ describe("pings", () => {
     expect(actions).toContainEqual({ type: "dial", id: 2 })
     expect(actions.some(({ type }) => type === "close")).toBe(false)
     expect(agent.state.connections.map(({ id }) => id)).toEqual([1, 2])
+  })
+
+  test("go out when a carrier was lost, once until there is an answer", () => {
+    const agent = started().open(1)
+    agent.streamsLive = true
+    agent.pass(1_000).taken()
+    agent.happen({ type: "carrierLost" }).happen({ type: "carrierLost" })
+    expect(pings(agent)).toBe(1)
+    agent.pass(5_000)
+    expect(agent.taken()).toContainEqual({ type: "dial", id: 2 })
+    const answered = started().open(1).happen({ type: "carrierLost" }).receive(1, { type: "pong", id: 0 })
+    answered.pass(10_000)
+    expect(answered.taken()).not.toContainEqual({ type: "report", report: { event: "silent" } })
   })
 
   test("answered late heal the session, and nothing is dialled that was not yet", () => {

@@ -3,7 +3,7 @@ import { closeCode } from "../../../protocol/names.ts"
 import { delayMillis } from "./backoff.ts"
 import { close, needsSession, put, report, type Stepped } from "./edits.ts"
 import { closed, failed, refused, rejected } from "./ending.ts"
-import { isDue, onTimer } from "./liveness.ts"
+import { isDue, onTimer, pinged } from "./liveness.ts"
 import type { Connection, ControlAction, ControlEvent, ControlState, Identity, Moment, OpenPhase } from "./state.ts"
 
 /**
@@ -21,6 +21,7 @@ const decided = (identity: Identity, state: ControlState, event: ControlEvent, m
   if (event.type === "credentialsChanged")
     return [{ ...state, credentials: state.credentials + 1, failures: 0, dialAt: moment.at }, []]
   if (event.type === "drain") return drained(state)
+  if (event.type === "carrierLost") return doubted(state, moment)
   const connection = state.connections.find(({ id }) => id === event.id)
   // It was given up before: its last words change nothing.
   if (connection === undefined) return [state, []]
@@ -143,6 +144,19 @@ const timed = (state: ControlState, moment: Moment): Stepped => {
         actions.push(close(connection, closeCode.protocolError, "no answer to pings"), ...done)
       }
     }
+  }
+  return [next, actions]
+}
+
+/** Every session that owes no answer yet is asked for one. */
+const doubted = (state: ControlState, { at }: Moment): Stepped => {
+  let next = state
+  const actions: ControlAction[] = []
+  for (const one of state.connections) {
+    if (one.phase !== "open" || one.awaiting !== undefined) continue
+    const asked = pinged(one, at)
+    next = put(next, asked.connection)
+    actions.push(...asked.actions)
   }
   return [next, actions]
 }

@@ -56,10 +56,12 @@ export class AgentModel {
     for (const carrier of [...this.#carriers]) carrier.close(closeCode.moved)
   }
 
+  get #streamsLive(): boolean {
+    return this.#carriers.size > 0 || this.#host.now - this.#lostAt < holdMillis
+  }
+
   #happen(event: ControlEvent) {
-    const { now } = this.#host
-    const streamsLive = this.#carriers.size > 0 || now - this.#lostAt < holdMillis
-    const moment = { at: now, random: this.#around.random(), carriers: this.#carriers.size, streamsLive }
+    const moment = { at: this.#host.now, random: this.#around.random(), streamsLive: this.#streamsLive }
     const [state, actions] = step({ relayUrl: relayUrlOfModel }, this.#state, event, moment)
     this.#state = state
     for (const action of actions) this.#act(action)
@@ -68,7 +70,7 @@ export class AgentModel {
 
   #arm() {
     this.#cancelTimer()
-    const at = nextTimer(this.#state, this.#carriers.size)
+    const at = nextTimer(this.#state, this.#streamsLive)
     if (at !== undefined)
       this.#cancelTimer = this.#host.after(at - this.#host.now, () => this.#happen({ type: "timer" }))
   }
@@ -203,10 +205,11 @@ export class AgentModel {
   }
 
   #join(half: End<Wire>, relay: End<Wire>) {
-    const carrier = splice(relay, half, () => {
+    const carrier = splice(relay, half, (code) => {
       this.#carriers.delete(carrier)
       this.#lostAt = this.#host.now
-      this.#arm()
+      if (code === 1001 || code === 1006) this.#happen({ type: "carrierLost" })
+      else this.#arm()
     })
     this.#carriers.add(carrier)
     this.#arm()

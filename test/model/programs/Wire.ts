@@ -19,14 +19,18 @@ export type Wire =
 export const headBytes = 400
 
 /** Joins two ends as the product's splice does: messages unread, close codes handed on, a side lost without one becomes 1001. */
-export const splice = (a: End<Wire>, b: End<Wire>, onEnd: () => void): { close: (code: number) => void } => {
+export const splice = (
+  a: End<Wire>,
+  b: End<Wire>,
+  onEnd: (code: number) => void,
+): { close: (code: number) => void } => {
   let over = false
   const end = (code: number, byPeer?: End<Wire>) => {
     if (over) return
     over = true
     const sent = code === 1006 ? 1001 : code
     for (const side of [a, b]) if (side !== byPeer) side.close(sent)
-    onEnd()
+    onEnd(code)
   }
   for (const [from, to] of [
     [a, b],
