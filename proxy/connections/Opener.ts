@@ -51,8 +51,7 @@ export class Opener<C> {
     this.#open().then(
       (connection) => {
         this.#opening -= 1
-        this.#succeeded()
-        this.#listener.opened(connection)
+        this.#succeeded(connection)
       },
       (error) => {
         this.#opening -= 1
@@ -68,12 +67,14 @@ export class Opener<C> {
   }
 
   /** The path is there: nobody waits for the end of a pause. */
-  #succeeded(): void {
+  #succeeded(connection: C): void {
     this.#failures = 0
     this.#lastFailure = undefined
-    if (!this.resting || this.#stopped) return
+    const rested = this.resting && !this.#stopped
     this.#cancelRest?.()
-    this.#rested()
+    this.#cancelRest = undefined
+    this.#listener.opened(connection)
+    if (rested) this.#listener.rested()
   }
 
   #failed(failure: PathFailure): void {
@@ -82,13 +83,11 @@ export class Opener<C> {
     // What fails side by side is one failure.
     if (!this.resting) {
       this.#failures += 1
-      this.#cancelRest = this.#clock.after(retryMillis(this.#failures), () => this.#rested())
+      this.#cancelRest = this.#clock.after(retryMillis(this.#failures), () => {
+        this.#cancelRest = undefined
+        this.#listener.rested()
+      })
     }
     this.#listener.failed(failure)
-  }
-
-  #rested(): void {
-    this.#cancelRest = undefined
-    this.#listener.rested()
   }
 }
