@@ -30,6 +30,7 @@ export const suites: readonly Suite[] = [
       "./test/leaks",
       "./test/properties",
       "./test/importRules.test.ts",
+      "./test/links.test.ts",
       "./test/commandLines.test.ts",
     ],
     tookSeconds: 240,

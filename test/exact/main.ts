@@ -1,5 +1,5 @@
 /**
- * `bun run test:long exact [--times N] [--seed N] [--out FOLDER]`: row 13 of docs/performance.md. A thousand streams of random sizes through the real relay and
+ * `bun run test:long exact [--times N] [--seed N] [--out FOLDER]`: a thousand streams of random sizes through the real relay and
  * agent, over a link that loses 1 % of its packets, while carriers are cut after random numbers of bytes: each side ends right after its last write,
  * both at once or one after it has seen the other's end. What was sent is what arrives, by SHA-256, and both ends are clean; exits with 1 otherwise.
  */

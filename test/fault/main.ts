@@ -19,7 +19,7 @@ import { attachSession, execSession, logsSession, watchSession } from "./session
 import { startStage } from "./startStage.ts"
 
 /**
- * `bun run test:long faults [--quick] [--seed N] [--out FOLDER]`: row 14 of docs/performance.md. Real kubectl sessions of every kind over both
+ * `bun run test:long faults [--quick] [--seed N] [--out FOLDER]`: real kubectl sessions of every kind over both
  * protocols while the parts of the path are killed, drained, cut off and stopped. Exits with 1 when a session was lost or a byte was wrong.
  */
 const option = (name: string): string | undefined => {

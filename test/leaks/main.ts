@@ -1,5 +1,5 @@
 /**
- * `bun run test:long leaks [--quick] [--streams N] [--seed N] [--out FOLDER]`: row 12 of docs/performance.md. Streams are opened and ended through
+ * `bun run test:long leaks [--quick] [--streams N] [--seed N] [--out FOLDER]`: streams are opened and ended through
  * the real programs, before a stub of the API server, in ten rounds. Either side leaves at each step, carriers are cut after random numbers of bytes; in every round an
  * agent and a user's proxy are killed under their streams, in the first five the relay as well. Exits with 1 when something grows over the last five.
  */

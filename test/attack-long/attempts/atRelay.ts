@@ -6,7 +6,7 @@ import type { RelayRequestPlan } from "../plans/relayPlans.ts"
 import { type Bench, quietLimitMillis } from "./Bench.ts"
 import { within } from "./within.ts"
 
-/** What answers without a token, by design.md section 5; a control session then has ten seconds to show a session key. */
+/** What answers without a token; a control session then has ten seconds to show a session key. */
 const open = /^[A-Z]+ \/(livez|openapi\.json|download\/|v1\/challenge|v1\/agents\/control)/m
 /** What a caller with role `connect` may ask. Bun takes more than one space before the version (seed 699956). */
 const forCallers = /^(GET|HEAD) \/v1\/clusters(\/edge-1(\/stream)?)?(\?\S*)? +HTTP/m
