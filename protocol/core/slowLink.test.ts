@@ -84,3 +84,23 @@ test("beside bulk both ways on a slow link a ready stream stays, and answers sma
   expect(taken.length).toBeGreaterThan(20)
   expect(Math.max(...taken)).toBeLessThan(10_000)
 })
+
+test("two directions of bulk both fill a slow link, whichever began first", () => {
+  const bulk = new World(1 << 24, 1 << 24)
+  const link = new SharedLink([bulk])
+  const taken = { client: 0, server: 0 }
+  for (let elapsed = 0; elapsed < 300_000; elapsed += turnMillis) {
+    bulk.write(bulk.server, 1 << 20)
+    if (elapsed > 30_000) bulk.write(bulk.client, 1 << 20)
+    for (const role of ["client", "server"] as const) {
+      const side = bulk[role]
+      if (elapsed > 180_000) taken[role] += side.waiting
+      bulk.read(side, side.waiting)
+    }
+    link.pass()
+  }
+  const share = (bytes: number) => bytes / 120_000 / bytesPerMilli
+  expect(bulk.violations).toEqual([])
+  expect(share(taken.client), "down").toBeGreaterThan(0.75)
+  expect(share(taken.server), "up").toBeGreaterThan(0.75)
+})

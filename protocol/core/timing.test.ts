@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test"
 import type { Frame } from "../frame.ts"
 import { createClient, createServer } from "./create.ts"
+import { floorBytes } from "./limits.ts"
 import { nextDeadline } from "./liveness.ts"
 import { reason } from "./reasons.ts"
 import { holdMillis, World } from "./simulation.ts"
@@ -232,13 +233,13 @@ test("a window is measured although its sender waits for credit for more than a 
   expect(it.live.window).toBeGreaterThan(400_000)
 })
 
-test("the window is twice rate times minimum RTT, at most 8 MiB, and below 256 KiB only for a path that would queue for a second", () => {
+test("the window is twice rate times minimum RTT and the floor, at most 8 MiB, and below 256 KiB only for a path that would queue for a second", () => {
   const perMilli = (bitsPerSecond: number) => bitsPerSecond / 8 / 1_000
   expect(fittingWindow(perMilli(500e6), 100)).toBe(8 * 1024 * 1024)
-  expect(fittingWindow(perMilli(100e6), 40)).toBe(1_000_000)
+  expect(fittingWindow(perMilli(100e6), 40)).toBe(1_000_000 + floorBytes)
   expect(fittingWindow(perMilli(2.5e9), 0.2)).toBe(256 * 1024)
-  expect(fittingWindow(perMilli(256e3), 1_000)).toBe(64_000)
-  expect(fittingWindow(perMilli(1e3), 10)).toBe(16 * 1024)
+  expect(fittingWindow(perMilli(256e3), 1_000)).toBe(64_000 + floorBytes)
+  expect(fittingWindow(perMilli(1e3), 0)).toBe(floorBytes)
 })
 
 /** A link of 256 kbit/s and 1 s RTT in each direction, with a queue as deep as the sender likes. */

@@ -79,9 +79,13 @@ export const tuneWindow = (state: Live, at: Moment): void => {
   state.window = fittingWindow(bytes / elapsed, rtt)
 }
 
-/** @param rate bytes per millisecond */
+/**
+ * A little more than twice what fills the path while it is empty. The little more is what lets a stream grow that shares the path with a full one, of either
+ * direction: a queue that doubles the round trip would leave every window at the rate that it has.
+ * @param rate bytes per millisecond
+ */
 export const fittingWindow = (rate: number, minRttMillis: number): number => {
-  const target = 2 * rate * minRttMillis
+  const target = 2 * rate * minRttMillis + floorBytes
   const withoutQueueing = Math.min(initialWindowBytes, rate * queueMillis)
   return Math.round(Math.min(maxWindowBytes, Math.max(target, withoutQueueing, floorBytes)))
 }
