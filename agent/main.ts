@@ -4,4 +4,5 @@ import { checkRuntime } from "../platform/version.ts"
 import { program } from "./program.ts"
 
 checkRuntime()
-runProgram(program, { name: "clusterconnect-agent", logs: "agent" })
+// Only what goes on running has a log; `init` answers a person.
+runProgram(program, { name: "clusterconnect-agent", logs: process.argv[2] === "init" ? undefined : "agent" })

@@ -1,7 +1,7 @@
 import { Schema } from "effect"
 import { choice, defaulting, described, extended, flag, integer, list, optional, text } from "./fields.ts"
 import { Authentication } from "./JwtAuthentication.ts"
-import { Workload } from "./Placement.ts"
+import { agentReplicas, authProxyReplicas, workload } from "./Placement.ts"
 
 const SecretReference = (description: string) =>
   Schema.Struct({
@@ -104,6 +104,18 @@ const CredentialRotation = Schema.Struct({
   servingCertificateDays: defaulting(days("the auth proxy's serving certificate"), 30),
 }).pipe(described("When credentials are replaced. The new one is proven before the old one goes."))
 
+const Limits = Schema.Struct({
+  streamsPerCaller: optional(integer("Streams of one caller at a time. Default: 256.", 1, 100_000)),
+  streams: optional(integer("Streams of all callers at a time. Default: 2000.", 1, 100_000)),
+  windowBytes: optional(
+    integer(
+      "What all streams may hold in memory beyond 16 KiB per direction each: 1 MiB to 1 GiB. Default: 134217728 (128 MiB). Raise the memory limit with it.",
+      1_048_576,
+      1_073_741_824,
+    ),
+  ),
+}).pipe(described("Limits of each pod. A change replaces the pods."))
+
 /** What a user writes. Fields with a default are there once the API server, or decoding, has seen the object. */
 export const ClusterConnectSpec = Schema.Struct({
   clusterName: text(
@@ -118,18 +130,17 @@ export const ClusterConnectSpec = Schema.Struct({
   impersonation: defaulting(Impersonation, {}),
   image: optional(Image),
   agent: defaulting(
-    Workload("Pods of the agent, which dials the relay.", {
-      requests: { cpu: "50m", memory: "96Mi" },
-      limits: { memory: "384Mi" },
-    }),
+    Schema.Struct(
+      workload(agentReplicas, { requests: { cpu: "50m", memory: "96Mi" }, limits: { memory: "384Mi" } }),
+    ).pipe(described("Pods of the agent, which dials the relay.")),
     {},
   ),
   // 128 MiB of windows beside the program itself (docs/streams.md), and 100 slow readers below the 60 % at which some would be ended (docs/decisions/0081).
   authProxy: defaulting(
-    Workload("Pods of the auth proxy, which authenticates callers and impersonates them.", {
-      requests: { cpu: "100m", memory: "192Mi" },
-      limits: { memory: "1536Mi" },
-    }),
+    Schema.Struct({
+      ...workload(authProxyReplicas, { requests: { cpu: "100m", memory: "192Mi" }, limits: { memory: "1536Mi" } }),
+      limits: optional(Limits),
+    }).pipe(described("Pods of the auth proxy, which authenticates callers and impersonates them.")),
     {},
   ),
   networkPolicy: defaulting(

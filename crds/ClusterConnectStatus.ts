@@ -19,7 +19,11 @@ export type Condition = typeof Condition.Type
 /** What the operator found. */
 export const ClusterConnectStatus = Schema.Struct({
   observedGeneration: defaulting(
-    integer("Generation that every ready auth proxy has loaded; -1 before the first.", -1, largest),
+    integer(
+      "Generation that is rolled out and that every ready auth proxy has loaded, or for which the resource is Stalled; -1 before the first.",
+      -1,
+      largest,
+    ),
     -1,
   ),
   lastHandledReconcileAt: optional(

@@ -101,15 +101,27 @@ const Affinity = Schema.Struct({
   podAntiAffinity: optional(PodAffinity.pipe(described("Away from which pods."))),
 }).pipe(described("Where pods run, as in a pod. Default: replicas are spread over nodes."))
 
-/** Number, size and place of the pods of one role; the same for agent and auth proxy but for `resources` by default. */
-export const Workload = (description: string, resources: typeof Resources.Encoded) =>
-  Schema.Struct({
-    replicas: defaulting(
-      integer("Number of pods: 1 to 20. From 2 on, a PodDisruptionBudget keeps all but one.", 1, 20),
-      2,
+const budget = "From 2 on, a PodDisruptionBudget keeps all but one."
+
+/** A relay admits 16 control sessions of a cluster; of two agents for each place, one leaves while the other comes. */
+export const agentReplicas = integer(
+  `Number of pods: 1 to 8, because a relay admits 16 agents of a cluster, and a rollout may have two for each. ${budget}`,
+  1,
+  8,
+)
+export const authProxyReplicas = integer(`Number of pods: 1 to 20. ${budget}`, 1, 20)
+
+/** Fields for number, size, place and log of the pods of one role. */
+export const workload = (replicas: typeof agentReplicas, resources: typeof Resources.Encoded) => ({
+  replicas: defaulting(replicas, 2),
+  resources: defaulting(Resources, resources),
+  nodeSelector: optional(dictionary("Labels that a node must have.", label("A value."), 32)),
+  tolerations: optional(list("Taints that the pods tolerate.", Toleration, 32)),
+  affinity: optional(Affinity),
+  logLevel: optional(
+    choice(
+      "Least severe log lines that are written; audit lines always are. Default: info.",
+      ...(["debug", "info", "warn", "error"] as const),
     ),
-    resources: defaulting(Resources, resources),
-    nodeSelector: optional(dictionary("Labels that a node must have.", label("A value."), 32)),
-    tolerations: optional(list("Taints that the pods tolerate.", Toleration, 32)),
-    affinity: optional(Affinity),
-  }).pipe(described(description))
+  ),
+})

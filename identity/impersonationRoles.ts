@@ -21,6 +21,8 @@ export interface ClusterRole {
 
 /** The extra key that every impersonated request carries: the token's id, so that the audit log leads back to it. */
 export const tokenIdExtra = "clusterconnect.dev/token-id"
+/** The user as whom an auth proxy tries whether it may impersonate. A role that is narrowed by resourceNames has to list it. */
+export const probeUser = "clusterconnect-probe"
 /** The extra key that names the caller when the caller itself impersonates (`kubectl --as`). */
 export const originalUserExtra = "clusterconnect.dev/original-user"
 

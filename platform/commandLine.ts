@@ -7,8 +7,9 @@ export {
   type Example,
   type OptionPage,
 } from "./commandLine/CommandPage.ts"
+export { defaultsTo } from "./commandLine/defaultsTo.ts"
 export { type Line, pageOf, pagesBelow, type Root, readLine } from "./commandLine/pages.ts"
 export { printVersion } from "./commandLine/printVersion.ts"
 export { type Reading, readWords } from "./commandLine/readWords.ts"
-export { runCommandLine } from "./commandLine/runCommandLine.ts"
+export { runCommandLine, wrongUsage } from "./commandLine/runCommandLine.ts"
 export { runProgram } from "./commandLine/runProgram.ts"

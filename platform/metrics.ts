@@ -5,6 +5,8 @@ export {
   beforeScrape,
   type Counter,
   counter,
+  type Declaration,
+  declarations,
   type Gauge,
   gauge,
   type Histogram,

@@ -23,6 +23,10 @@ export const challengeAnswer = (sessionKey: KeyObject, fields: ChallengeFields):
 export const challengeAnswerHolds = (sessionKey: Spki, fields: ChallengeFields, signature: string): boolean =>
   signatureHolds(sessionKey, "clusterconnect.dev/v1/control-session", fieldBytes(challengeFields(fields)), signature)
 
+/** A join token is a secret that somebody carries to the cluster: it lives as long as that takes. */
+export const maxJoinTokenSeconds = 30 * 60
+export const defaultJoinTokenSeconds = 15 * 60
+
 /** Proof of possession of the identity key, bound to one token at one relay. */
 export interface JoinFields {
   readonly relayUrl: string

@@ -20,8 +20,8 @@ export const program = (child: readonly string[] | undefined) =>
       described("Reach the API servers of clusters that have no inbound port, as yourself.", {
         examples: [
           [
-            "clusterconnect login --relay https://relay.example.com --issuer https://id.example.com --client-id clusterconnect",
-            "Once: remember where your clusters are, and log in.",
+            "clusterconnect login --relay https://relay.example.com --issuer https://id.example.com --client-id clusterconnect edge-1",
+            "Once: remember where your clusters are, and log in for this one.",
           ],
           ["clusterconnect clusters list", "Which clusters you may connect to."],
           ["clusterconnect proxy edge-1", "Serve one on this machine, until Ctrl+C."],

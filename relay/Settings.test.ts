@@ -63,3 +63,26 @@ test("a name that looks like another issuer's URL does not take its place in the
   expect(policy.knows(claimant("https://id.example.com"))).toBe(true)
   expect(policy.knows(claimant("https://a.example"))).toBe(false)
 })
+
+describe("a relay without tls", () => {
+  const faults = (listen: string, more: object = {}) => {
+    const file = { publicUrl: "https://relay.example.com", listen, database: "x", ...more }
+    const settings = settingsOf(Schema.decodeUnknownSync(RelayConfiguration)(file), [], "test")
+    return Either.isLeft(settings) ? settings.left.problems : []
+  }
+  test.each(["0.0.0.0:443", "[::]:443", "10.0.0.7:8080", "relay:80"])(
+    "is refused at %s, where tokens would cross a network in plain text",
+    (listen) => {
+      expect(faults(listen)).toEqual([
+        `listen: ${listen} without tls would take callers' tokens in plain text; expected tls, or tlsTerminatedElsewhere: true where something in front of it ends the TLS`,
+      ])
+    },
+  )
+  test.each(["127.0.0.1:8080", "127.8.0.1:0", "[::1]:8080", "localhost:8080"])("is fine at %s", (listen) => {
+    expect(faults(listen)).toEqual([])
+  })
+  test("is fine anywhere when the configuration says that TLS ends elsewhere, or with tls", () => {
+    expect(faults("0.0.0.0:443", { tlsTerminatedElsewhere: true })).toEqual([])
+    expect(faults("0.0.0.0:443", { tls: { certFile: "a", keyFile: "b" } })).toEqual([])
+  })
+})

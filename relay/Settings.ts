@@ -5,7 +5,7 @@ import { identityFollows, openDocument } from "../protocol/document.ts"
 import { defaultRelayAudience } from "../protocol/names.ts"
 import { addressMatcher } from "./configuration/addressRange.ts"
 import { defaultLimits, type RelayLimits } from "./configuration/limits.ts"
-import type { RelayConfiguration } from "./configuration/RelayConfiguration.ts"
+import { plainTextFault, type RelayConfiguration } from "./configuration/RelayConfiguration.ts"
 import { AccessPolicy } from "./policy/AccessPolicy.ts"
 import { issuerUrls, policyFaults } from "./policy/policyFaults.ts"
 import type { RegistrationEntry } from "./store/RegistrationEntry.ts"
@@ -21,7 +21,7 @@ export interface Settings {
   readonly limits: RelayLimits
 }
 
-/** What the schema cannot see: names that refer to each other, and documents that must be genuine. */
+/** What the schema cannot see: keys and names that refer to each other, and documents that must be genuine. */
 export const settingsOf = (
   configuration: RelayConfiguration,
   listed: readonly RegistrationEntry[],
@@ -29,7 +29,9 @@ export const settingsOf = (
 ): Either.Either<Settings, ConfigurationInvalid> => {
   const clusters = [...configuration.clusters, ...listed]
   const audience = configuration.audience ?? defaultRelayAudience(configuration.publicUrl)
+  const plainText = plainTextFault(configuration)
   const problems = [
+    ...(plainText === undefined ? [] : [plainText]),
     ...policyFaults(configuration.policy, configuration.issuers),
     ...clusters.flatMap((entry) => registrationFaults(entry, configuration.publicUrl)),
   ]

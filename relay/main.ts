@@ -4,4 +4,5 @@ import { checkRuntime } from "../platform/version.ts"
 import { program } from "./program.ts"
 
 checkRuntime()
-runProgram(program, { name: "clusterconnect-relay", logs: "relay" })
+// Only what goes on running has a log; the other commands answer a person.
+runProgram(program, { name: "clusterconnect-relay", logs: process.argv[2] === "serve" ? "relay" : undefined })

@@ -72,6 +72,7 @@ describe("the relay's program", () => {
   test("enrols by a command's token, carries, obeys a revocation and a new policy within 5 s, and moves everybody on SIGTERM", async () => {
     write()
     const program = start()
+    expect(await program.line(({ listener }) => listener === "public")).toMatchObject({ tls: false })
     const [port, health] = [await program.port("public"), await program.port("health")]
     const [http, ws] = [`http://127.0.0.1:${port}`, `ws://127.0.0.1:${port}`]
     const cluster = await material()
@@ -138,6 +139,7 @@ describe("the relay's program", () => {
     write({ tls: { certFile: join(directory, "tls.crt"), keyFile: join(directory, "tls.key") } })
     const program = start()
     const port = await program.port("public")
+    expect(await program.line(({ listener }) => listener === "public")).toMatchObject({ tls: true })
     const ca = trustedRoots({ pem: [caPem] })
     expect((await requestJson(`https://127.0.0.1:${port}/livez`, { ca })).status).toBe(200)
     expect(
@@ -181,7 +183,7 @@ describe("the relay's program", () => {
     )
     write()
     const refused = await runRelay(["token", "create", "Not_A_Name", "--config", config])
-    expect([refused.code, refused.stdout]).toEqual([1, ""])
+    expect([refused.code, refused.stdout]).toEqual([2, ""])
     expect((await runRelay(["caller", "revoke", "--config", config])).code).toBe(2)
   }, 60_000)
 })

@@ -88,7 +88,7 @@ export const serve = Effect.fn("relay.serve")(function* (configurationFile: stri
   )
   const health = Context.get(built, HealthServer)
   listener = yield* Effect.acquireRelease(
-    relayListener(configuration, followed.settings().limits, front, log),
+    relayListener(configuration, () => followed.settings().limits, front, log),
     (open) => Effect.promise(() => open.close(shutdownGraceMillis)),
   )
   const publicPort = listener
@@ -99,6 +99,7 @@ export const serve = Effect.fn("relay.serve")(function* (configurationFile: stri
   // Released first: everybody is told to move before the port closes.
   yield* Effect.addFinalizer(() => Effect.sync(() => relay.drain()))
   yield* Effect.logInfo("listening", { listener: "health", host: health.host, port: health.port })
-  yield* Effect.logInfo("listening", { listener: "public", host: listener.host, port: listener.port })
+  const tls = configuration.tls !== undefined
+  yield* Effect.logInfo("listening", { listener: "public", host: listener.host, port: listener.port, tls })
   return yield* Effect.never
 }, Effect.scoped)

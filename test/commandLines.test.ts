@@ -20,6 +20,17 @@ const words = (line: string) =>
     ([, single, double, bare]) => single ?? double ?? bare ?? "",
   )
 
+/** Options that the parser gives a value when they are absent, once for each command that has one; a flag's is that it is absent. */
+const defaultsIn = (node: unknown): readonly (readonly [option: string, value: string])[] => {
+  if (typeof node !== "object" || node === null) return []
+  const { _tag, fallback, options } = node as { _tag?: string; fallback?: unknown; options?: { fullName?: string } }
+  const own =
+    _tag === "WithDefault" && (typeof fallback === "string" || typeof fallback === "number") && options !== undefined
+      ? [[String(options.fullName), String(fallback)] as const]
+      : []
+  return [...own, ...Object.values(node).flatMap(defaultsIn)]
+}
+
 describe.each(programs)("%s", (name, root) => {
   const read = (line: string) =>
     Effect.runPromise(readLine(root, name, words(line).slice(1)).pipe(Effect.provide(BunContext.layer)))
@@ -34,6 +45,20 @@ describe.each(programs)("%s", (name, root) => {
   test("says of every command, argument and option what it is", async () => {
     for (const page of await pages())
       for (const { about } of [page, ...page.arguments, ...page.options]) expect([page.path, about]).not.toContain("")
+  })
+  test("names the unit or the kind of every number that an option takes", async () => {
+    for (const { options } of await pages()) for (const { label } of options) expect(label).not.toEndWith(" integer")
+  })
+  test("says the default of every option that has one", async () => {
+    const said = (await pages()).flatMap(({ options }) =>
+      options.map(({ name: option, about }) => `${option}: ${about}`),
+    )
+    const defaults = defaultsIn(root.descriptor)
+    for (const [option, value] of defaults) {
+      const wanted = defaults.filter(([one, other]) => one === option && other === value).length
+      const found = said.filter((text) => text.startsWith(`${option}: `) && text.endsWith(` Default: ${value}.`)).length
+      expect([option, value, found >= wanted]).toEqual([option, value, true])
+    }
   })
   test("understands every example of its help, which is of that command", async () => {
     for (const page of await pages())

@@ -1,18 +1,12 @@
 import { join } from "node:path"
 import { Command, Options } from "@effect/cli"
-import { Data, Effect, Option } from "effect"
-import { described } from "../../platform/commandLine.ts"
+import { Effect, Option } from "effect"
+import { defaultsTo, described, wrongUsage } from "../../platform/commandLine.ts"
 import { HealthServer } from "../../platform/HealthServer.ts"
 import { levels, logLayer, makeLog } from "../../platform/logs.ts"
 import { version } from "../../platform/version.ts"
+import { authProxyHoldMillis } from "../../protocol/core/limits.ts"
 import { startAuthProxy } from "./AuthProxy.ts"
-
-/** A flag's value that cannot be used. */
-export class FlagInvalid extends Data.TaggedError("FlagInvalid")<{ readonly flag: string; readonly detail: string }> {
-  override get message() {
-    return `--${this.flag}: ${this.detail}`
-  }
-}
 
 /** The kubelet's terminationGracePeriodSeconds is this and ten more. */
 const defaultDrainSeconds = 600
@@ -42,26 +36,26 @@ const options = {
   listen: Options.text("listen").pipe(
     Options.withPseudoName("HOST:PORT"),
     Options.withDescription("Where agents hand over carriers, inside the cluster."),
-    Options.withDefault(defaultListen),
+    defaultsTo(defaultListen),
   ),
   healthListen: Options.text("health-listen").pipe(
     Options.withPseudoName("HOST:PORT"),
     Options.withDescription("Where to serve /livez, /readyz, /metrics and /status."),
-    Options.withDefault(defaultHealthListen),
+    defaultsTo(defaultHealthListen),
   ),
   drainTimeout: Options.integer("drain-timeout").pipe(
     Options.withPseudoName("SECONDS"),
     Options.withDescription("How long streams may go on after SIGTERM."),
-    Options.withDefault(defaultDrainSeconds),
+    defaultsTo(defaultDrainSeconds),
   ),
   hold: Options.integer("hold").pipe(
     Options.withPseudoName("SECONDS"),
-    Options.withDescription("How long a stream without a carrier is kept (default 330)."),
+    Options.withDescription(`How long a stream without a carrier is kept. Default: ${authProxyHoldMillis / 1000}.`),
     Options.optional,
   ),
   logLevel: Options.choice("log-level", levels).pipe(
     Options.withDescription("Least severe log lines that are written. Audit lines always are."),
-    Options.withDefault("info" as const),
+    defaultsTo("info"),
   ),
 }
 
@@ -117,23 +111,23 @@ export const authProxy = Command.make("auth-proxy", options, (flags) => {
   ),
 )
 
-const address = (flag: string, text: string): Effect.Effect<{ host: string; port: number }, FlagInvalid> => {
+const address = (flag: string, text: string) => {
   const found = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(text)
   const port = Number(found?.[3])
   return found === null || port > 65_535
-    ? new FlagInvalid({ flag, detail: `${text} is not HOST:PORT` })
+    ? Effect.fail(wrongUsage(`--${flag} ${text}: expected HOST:PORT`))
     : Effect.succeed({ host: found[1] ?? found[2] ?? "", port })
 }
 
-const seconds = (flag: string, value: number, least: number): Effect.Effect<number, FlagInvalid> =>
+const seconds = (flag: string, value: number, least: number) =>
   value >= least && value <= 86_400
     ? Effect.succeed(value)
-    : new FlagInvalid({ flag, detail: `${value}, expected ${least} to 86400 seconds` })
+    : Effect.fail(wrongUsage(`--${flag} ${value}: expected ${least} to 86400 seconds`))
 
 const certificateFiles = (dir: string | undefined, cert: string | undefined, key: string | undefined) => {
   const certFile = cert ?? (dir === undefined ? undefined : join(dir, "serving.crt"))
   const keyFile = key ?? (dir === undefined ? undefined : join(dir, "serving.key"))
   return certFile === undefined || keyFile === undefined
-    ? new FlagInvalid({ flag: "serving-cert", detail: "--serving-cert and --serving-key, or --dir, are required" })
+    ? Effect.fail(wrongUsage("give --dir PATH, or --serving-cert PATH and --serving-key PATH"))
     : Effect.succeed({ certFile, keyFile })
 }

@@ -18,9 +18,11 @@ const start = (...args: readonly string[]) => {
     { stdio: ["ignore", "pipe", "pipe"] },
   )
   const lines: Record<string, unknown>[] = []
+  const stderr: string[] = []
   const waiting = new Set<() => void>()
   createInterface({ input: child.stderr! }).on("line", (text) => {
-    lines.push(JSON.parse(text))
+    stderr.push(text)
+    if (text.startsWith("{")) lines.push(JSON.parse(text))
     for (const look of [...waiting]) look()
   })
   let stdout = ""
@@ -33,6 +35,7 @@ const start = (...args: readonly string[]) => {
     exited,
     stdout: () => stdout,
     lines,
+    stderr,
     until: (wanted: (line: Record<string, unknown>) => boolean) =>
       new Promise<Record<string, unknown>>((resolve, reject) => {
         const look = () => {
@@ -72,13 +75,18 @@ test("the program says where it listens, serves its health port, and ends with 0
 })
 
 test.each([
-  [["--listen", "nowhere"], "--listen"],
-  [["--drain-timeout", "-1", "--dir", "/tmp"], "drain-timeout"],
-  [["--serving-cert", "/tmp/x"], "serving-key"],
-  [["--dir", "/nonexistent"], "/nonexistent/serving.crt"],
-])("the program refuses %j and says why", async (args, words) => {
+  [["--listen", "nowhere"], "--listen nowhere: expected HOST:PORT"],
+  [["--drain-timeout", "-1", "--dir", "/tmp"], "--drain-timeout -1: expected 0 to 86400 seconds"],
+  [["--serving-cert", "/tmp/x"], "give --dir PATH, or --serving-cert PATH and --serving-key PATH"],
+])("the program refuses %j in one line that says why, exit 2", async (args, why) => {
   const running = start(...args)
-  const [code] = await running.exited
-  expect(code).toBeGreaterThan(0)
-  expect(JSON.stringify(running.lines) + running.stdout()).toContain(words)
+  expect(await running.exited).toEqual([2, null])
+  const command = "clusterconnect-agent auth-proxy"
+  expect(running.stderr).toEqual([`${command}: ${why} (see ${command} --help)`])
+})
+
+test("the program names the file that it cannot read, exit 1", async () => {
+  const running = start("--dir", "/nonexistent")
+  expect(await running.exited).toEqual([1, null])
+  expect(JSON.stringify(running.lines)).toContain("/nonexistent/serving.crt")
 })

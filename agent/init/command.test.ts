@@ -80,11 +80,39 @@ describe("the init command", () => {
   )
 
   test(
-    "names the flag that is missing, exit 1",
+    "names the flag that is missing and where the help is, exit 2",
     async () => {
       const { code, stderr } = await run("--cluster", "edge-1")
-      expect(code).toBe(1)
-      expect(stderr).toContain("--relay: missing")
+      expect(code).toBe(2)
+      expect(stderr).toBe("clusterconnect-agent init: --relay URL is missing (see clusterconnect-agent init --help)\n")
+    },
+    programMillis,
+  )
+
+  test(
+    "says of a value that cannot be used what was expected, exit 2",
+    async () => {
+      const { code, stderr } = await run(...flags(join(directory, "d")), "--issuer", "http://idp.example.com")
+      expect(code).toBe(2)
+      expect(stderr).toBe(
+        "clusterconnect-agent init: --issuer http://idp.example.com: expected https://…[=AUDIENCE] (see clusterconnect-agent init --help)\n",
+      )
+    },
+    programMillis,
+  )
+
+  test(
+    "says in plain text why it could not do its work, exit 1",
+    async () => {
+      const dir = join(directory, "e")
+      await run(...flags(dir))
+      const { code, stderr } = await run(...flags(dir), "--cluster", "edge-2")
+      expect(code).toBe(2)
+      const other = await run("--cluster", "edge-2", "--relay", "https://relay.example.com", "--dir", dir)
+      expect(other.code).toBe(1)
+      expect(other.stderr).toStartWith("clusterconnect-agent: ")
+      expect(other.stderr).toContain("it belongs to cluster edge-1")
+      expect(stderr).toContain("--cluster is given twice")
     },
     programMillis,
   )

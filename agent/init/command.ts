@@ -1,6 +1,6 @@
 import { Command, Options } from "@effect/cli"
 import { Console, Data, Effect, Option } from "effect"
-import { described } from "../../platform/commandLine.ts"
+import { defaultsTo, described, wrongUsage } from "../../platform/commandLine.ts"
 import { logLayer } from "../../platform/logs.ts"
 import { explanation } from "./explain.ts"
 import { InitInvalid, initialise } from "./initialise.ts"
@@ -45,21 +45,21 @@ const options = {
   ),
   mode: Options.choice("mode", ["Constrained", "Legacy"] as const).pipe(
     Options.withDescription("With --print-rbac: impersonation to bind; Legacy for Kubernetes below 1.36."),
-    Options.withDefault("Constrained" as const),
+    defaultsTo("Constrained"),
   ),
   profile: Options.choice("profile", ["ReadWrite", "ReadOnly"] as const).pipe(
     Options.withDescription("With --print-rbac: profile to bind."),
-    Options.withDefault("ReadWrite" as const),
+    defaultsTo("ReadWrite"),
   ),
   namespace: Options.text("namespace").pipe(
     Options.withPseudoName("NAMESPACE"),
     Options.withDescription("With --print-rbac: namespace of the auth proxy."),
-    Options.withDefault("clusterconnect"),
+    defaultsTo("clusterconnect"),
   ),
   serviceAccount: Options.text("service-account").pipe(
     Options.withPseudoName("NAME"),
     Options.withDescription("With --print-rbac: service account of the auth proxy."),
-    Options.withDefault("kube-auth-proxy"),
+    defaultsTo("kube-auth-proxy"),
   ),
 }
 
@@ -71,16 +71,19 @@ export const init = Command.make("init", options, (flags) =>
     const names = [cluster, relay, dir]
     if (printRbac && names.every(Option.isNone)) return
     const request = {
-      cluster: yield* required("--cluster", cluster),
-      relay: yield* required("--relay", relay),
-      dir: yield* required("--dir", dir),
+      cluster: yield* required("--cluster NAME", cluster),
+      relay: yield* required("--relay URL", relay),
+      dir: yield* required("--dir PATH", dir),
       joinTokenFile: Option.getOrUndefined(joinTokenFile),
       issuers,
       caFiles,
     }
     const done = yield* Effect.tryPromise({
       try: () => initialise(request, process.env, new Date()),
-      catch: (error) => new InitFailed({ message: (error as Error).message }),
+      catch: (error) =>
+        error instanceof InitInvalid
+          ? wrongUsage(error.message)
+          : new InitFailed({ message: (error as Error).message }),
     })
     yield* (printRbac ? Console.error : Console.log)(explanation(request.dir, done))
   }).pipe(Effect.provide(logLayer({ program: "agent" }))),
@@ -103,7 +106,4 @@ export const init = Command.make("init", options, (flags) =>
 )
 
 const required = (flag: string, value: Option.Option<string>) =>
-  Option.match(value, {
-    onNone: () => Effect.fail(new InitInvalid({ flag, detail: "missing" })),
-    onSome: Effect.succeed,
-  })
+  Effect.mapError(value, () => wrongUsage(`${flag} is missing`))

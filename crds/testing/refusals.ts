@@ -140,6 +140,21 @@ export const refusals: readonly (readonly [string, (object: Loose) => void, (obj
     (o) => Object.assign(o.spec, { agent: { replicas: 1 } }),
   ],
   [
+    "spec.agent.replicas",
+    (o) => Object.assign(o.spec, { agent: { replicas: 9 } }),
+    (o) => Object.assign(o.spec, { agent: { replicas: 8 } }),
+  ],
+  [
+    "spec.authProxy.limits.windowBytes",
+    (o) => Object.assign(o.spec, { authProxy: { limits: { windowBytes: 1 } } }),
+    (o) => Object.assign(o.spec, { authProxy: { limits: { windowBytes: 1_048_576 } } }),
+  ],
+  [
+    "spec.authProxy.logLevel",
+    (o) => Object.assign(o.spec, { authProxy: { logLevel: "trace" } }),
+    (o) => Object.assign(o.spec, { authProxy: { logLevel: "debug" } }),
+  ],
+  [
     "resources.limits.cpu",
     (o) => Object.assign(o.spec, { agent: { resources: { limits: { cpu: "many" } } } }),
     (o) => Object.assign(o.spec, { agent: { resources: { limits: { cpu: 1 } } } }),

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
+import { impersonationRoles } from "../../identity/impersonationRoles.ts"
 import packageJson from "../../package.json" with { type: "json" }
 import type { Cluster } from "../../test/cluster/Cluster.ts"
 import { type Helm, provideHelm } from "../../test/cluster/delivery/provideHelm.ts"
@@ -84,6 +85,24 @@ describe("the operator's chart", () => {
     expect(kinds(none)).not.toContain("NetworkPolicy")
     expect(kinds(one)).not.toContain("PodDisruptionBudget")
     expect(kinds(await rendered("uninstall.enabled=false"))).not.toContain("Job")
+  })
+
+  test("leaves the roles of auth proxies to who narrows them, and nothing else with them", async () => {
+    const roleNames = impersonationRoles.map(({ metadata }) => metadata.name)
+    const all = Object.keys(byName(await rendered()))
+    const without = Object.keys(byName(await rendered("impersonationRoles.enabled=false")))
+    expect(all.filter((name) => !without.includes(name))).toEqual(roleNames.map((name) => `ClusterRole /${name}`))
+  })
+
+  test("lets nobody read metrics but the peers that its values name", async () => {
+    const policyOf = async (...values: readonly string[]) =>
+      (await rendered(...values)).find(({ kind }) => kind === "NetworkPolicy")
+    expect(await policyOf()).toMatchObject({ spec: { ingress: [] } })
+    const label = "networkPolicy.metricsFrom[0].namespaceSelector.matchLabels.kubernetes\\.io/metadata\\.name"
+    const policy = await policyOf(`${label}=monitoring`)
+    const from = [{ namespaceSelector: { matchLabels: { "kubernetes.io/metadata.name": "monitoring" } } }]
+    expect(policy).toMatchObject({ spec: { ingress: [{ from, ports: [{ protocol: "TCP", port: 8083 }] }] } })
+    expect(await create({ ...policy, metadata: { ...policy?.metadata, namespace } })).toMatchObject({ code: 0 })
   })
 
   test("names the image in both places alike: of a mirror, by tag, by digest", async () => {

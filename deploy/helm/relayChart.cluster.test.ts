@@ -80,6 +80,7 @@ describe("the relay's chart", () => {
     if (Either.isLeft(decoded)) throw decoded.left
     expect(decoded.right.value.publicUrl).toBe(`https://${host}`)
     expect(decoded.right.value.tls !== undefined).toBe(endsTls)
+    expect(decoded.right.value.tlsTerminatedElsewhere).toBe(!endsTls)
   })
 
   test("without a Secret a Gateway ends the TLS, and its route is taken too", async () => {
@@ -94,6 +95,7 @@ describe("the relay's chart", () => {
     ["an unknown value", [example("gateway"), "--set=replicas=2"], "'replicas' not allowed"],
     ["an unknown key of the configuration", [example("gateway"), "--set=config.polcy=x"], "'polcy' not allowed"],
     ["a key that the chart sets", [example("gateway"), "--set=config.database=/x"], "'database' not allowed"],
+    ["a file that no value mounts", [example("gateway"), "--set=config.clustersFile=/x"], "'clustersFile' not allowed"],
     ["a role that is none", [example("gateway"), "--set=config.policy[0].role=root"], "/config/policy/0/role"],
   ] as const)("refuses %s", async (_, words, reason) => {
     expect(await refusal(...words)).toContain(reason)

@@ -1,5 +1,6 @@
 import { stringify } from "yaml"
 import { definition } from "../../crds/ClusterConnect.ts"
+import { impersonationRoles } from "../../identity/impersonationRoles.ts"
 import packageJson from "../../package.json" with { type: "json" }
 import { type ImageName, publicImages } from "../publicImages.ts"
 import { manifestText } from "./installation.ts"
@@ -68,10 +69,16 @@ const beforeUninstall = (object: Manifest): Manifest => ({
 /** Templates of the operator's chart that hold nothing to choose, by their names in the chart. */
 export const operatorTemplates = (): Readonly<Record<string, string>> => {
   const { metadata, ...rest } = definition()
+  const isForAuthProxies = ({ metadata: { name } }: Manifest) =>
+    impersonationRoles.some((role) => role.metadata.name === name)
+  const rights = operatorRights(namespaceSentinel)
   const kept = { ...rest, metadata: { ...metadata, annotations: { "helm.sh/resource-policy": "keep" } } }
   return {
     "templates/crds.yaml": `{{- if .Values.crds.enabled }}\n${template(manifestText([kept]))}{{- end }}\n`,
-    "templates/rights.yaml": template(manifestText(operatorRights(namespaceSentinel))),
+    "templates/rights.yaml": template(manifestText(rights.filter((one) => !isForAuthProxies(one)))),
+    "templates/impersonation-roles.yaml": `{{- if .Values.impersonationRoles.enabled }}\n${template(
+      manifestText(rights.filter(isForAuthProxies)),
+    )}{{- end }}\n`,
     "templates/uninstall-rights.yaml": `{{- if .Values.uninstall.enabled }}\n${template(
       manifestText(uninstallAccount(namespaceSentinel).map(beforeUninstall)),
     )}{{- end }}\n`,

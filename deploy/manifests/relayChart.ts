@@ -1,8 +1,16 @@
 import { JSONSchema } from "effect"
 import { RelayConfiguration } from "../../relay/configuration/RelayConfiguration.ts"
 
-/** What the chart says in the configuration file; see templates/_helpers.tpl. */
-const setByChart = ["listen", "tls", "healthListen", "database", "downloadDirectory"]
+/** What the chart says in the configuration file, see templates/_helpers.tpl; and the file that it cannot give to the pod: `clusters` says the same. */
+const setByChart = [
+  "listen",
+  "tls",
+  "tlsTerminatedElsewhere",
+  "healthListen",
+  "database",
+  "downloadDirectory",
+  "clustersFile",
+]
 
 const closed = (properties: Readonly<Record<string, object>>) => ({
   type: "object",

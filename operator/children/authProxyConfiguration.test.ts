@@ -62,6 +62,7 @@ test("the auth proxy reads of it what the spec says", () => {
       maxSessionSeconds: 60,
     },
     impersonation: { mode: "Legacy", profile: "ReadOnly", allowNested: true },
+    authProxy: { limits: { streamsPerCaller: 7, windowBytes: 2_097_152 } },
   })
   const { value } = read(text)
   const environment = { KUBERNETES_SERVICE_HOST: "127.0.0.1", KUBERNETES_SERVICE_PORT: "443" }
@@ -71,6 +72,7 @@ test("the auth proxy reads of it what the spec says", () => {
     allowRelayAudience: true,
     maxSessionMillis: 60_000,
     impersonation: { mode: "Legacy", profile: "ReadOnly", allowNested: true },
+    limits: { streamsPerCaller: 7, streams: 2_000, windowBytes: 2_097_152 },
     entries: [
       { name: "a", issuer: { audiences: ["x", "y"] }, algorithms: ["ES256", "EdDSA"] },
       {

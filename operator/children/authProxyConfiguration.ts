@@ -21,6 +21,7 @@ export const authProxyConfiguration = ({
   relay,
   authentication,
   impersonation,
+  authProxy: { limits },
 }: ClusterConnectSpec): string => {
   const url = relayUrl(relay.url)
   const ownAudience = defaultClusterAudience(url, clusterName)
@@ -36,6 +37,7 @@ export const authProxyConfiguration = ({
       })),
     },
     impersonation,
+    ...(limits === undefined ? {} : { limits }),
   }
   return stringify(configuration, { sortMapEntries: true, aliasDuplicateObjects: false, lineWidth: 0 })
 }

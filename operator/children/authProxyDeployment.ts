@@ -12,9 +12,13 @@ const drainSeconds = 600
 /** What the program needs after draining, before the kubelet ends it. */
 const graceSeconds = drainSeconds + 10
 
+/** The limits with which a pod has begun. */
+export const limitsAnnotation = "clusterconnect.dev/limits"
+
 /** Pods of the auth proxy: the only ones with a token, and nothing to write. */
 export const authProxyDeployment = (input: ChildrenInput): KubernetesObject => {
   const name = childName(input.resource.name, "auth-proxy")
+  const { limits } = input.resource.spec.authProxy
   return deployment(input, {
     component: "auth-proxy",
     command: [
@@ -35,6 +39,7 @@ export const authProxyDeployment = (input: ChildrenInput): KubernetesObject => {
     healthPort: authProxyHealthPort,
     mountsToken: true,
     terminationGracePeriodSeconds: graceSeconds,
+    ...(limits === undefined ? {} : { podAnnotations: { [limitsAnnotation]: JSON.stringify(limits) } }),
     volumes: [
       {
         name: "serving",

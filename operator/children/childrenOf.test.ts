@@ -90,6 +90,20 @@ describe("the binding", () => {
 })
 
 describe("pods", () => {
+  test("have a log level where the spec says one", () => {
+    expect(flag("agent", "--log-level")).toBeUndefined()
+    expect(flag("agent", "--log-level", { agent: { logLevel: "debug" } })).toBe("debug")
+    expect(flag("auth-proxy", "--log-level", { authProxy: { logLevel: "warn" } })).toBe("warn")
+  })
+
+  test("of the auth proxy are replaced when their limits change, which they read only when they begin", () => {
+    const template = (...given: Input) => child("Deployment cc-edge-auth-proxy", ...given).spec.template
+    const limited = (streams: number) => template({ authProxy: { limits: { streams } } })
+    expect(limited(10)).not.toEqual(limited(11))
+    expect(limited(10)).not.toEqual(template())
+    expect(template({ authProxy: {} })).toEqual(template())
+  })
+
   test.each(["agent", "auth-proxy"] as const)(
     "of the %s run under restricted, and nothing is writable",
     (component) => {

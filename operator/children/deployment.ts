@@ -21,6 +21,8 @@ export interface Program {
   readonly healthPort: number
   readonly mountsToken: boolean
   readonly terminationGracePeriodSeconds: number
+  /** What of the spec the program reads only when it begins, beside its arguments: pods of another are replaced. */
+  readonly podAnnotations?: Readonly<Record<string, string>>
   /** Volumes by name, each with its source and where it is mounted, read-only. */
   readonly volumes: readonly { readonly name: string; readonly mountPath: string; readonly source: object }[]
 }
@@ -32,7 +34,7 @@ export interface Program {
 export const deployment = (input: ChildrenInput, program: Program): KubernetesObject => {
   const { resource, operatorImage } = input
   const { component } = program
-  const { replicas, resources, nodeSelector, tolerations, affinity } = workloadOf(input, component)
+  const { replicas, resources, nodeSelector, tolerations, affinity, logLevel } = workloadOf(input, component)
   const { spec } = resource
   const image = imageName(spec.image, operatorImage)
   const pullSecrets = spec.image?.pullSecrets ?? []
@@ -52,7 +54,10 @@ export const deployment = (input: ChildrenInput, program: Program): KubernetesOb
       // Never fewer than wanted: a session or stream moves when its new place is there.
       strategy: { type: "RollingUpdate", rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } },
       template: {
-        metadata: { labels: childLabels(resource.name, component), ...annotated(proxyAnnotations(input)) },
+        metadata: {
+          labels: childLabels(resource.name, component),
+          ...annotated({ ...proxyAnnotations(input), ...program.podAnnotations }),
+        },
         spec: {
           serviceAccountName: account,
           serviceAccount: account,
@@ -74,7 +79,7 @@ export const deployment = (input: ChildrenInput, program: Program): KubernetesOb
               name: component,
               image,
               imagePullPolicy: pullPolicy(spec.image, image),
-              command: program.command,
+              command: [...program.command, ...(logLevel === undefined ? [] : flags({ "log-level": logLevel }))],
               env: [podAddress, ...proxyEnvironment(input)],
               ports: program.ports.map((port) => ({ ...port, protocol: "TCP" })),
               resources: filled(resources),
@@ -97,7 +102,7 @@ export const deployment = (input: ChildrenInput, program: Program): KubernetesOb
   }
 }
 
-/** Flag and value as arguments of their own: the programs' parser takes no `--flag=value` for a flag that may be repeated. */
+/** `--FLAG VALUE` for each, as arguments of a program. */
 export const flags = (values: Readonly<Record<string, string>>): readonly string[] =>
   Object.entries(values).flatMap(([flag, value]) => [`--${flag}`, value])
 

@@ -37,6 +37,8 @@ const input = async (): Promise<ChildrenInput> => {
     {
       relay: { url: relay, caBundle, httpProxySecretRef: { name: "proxy", key: "url" }, noProxy: [".svc"] },
       authentication: { jwt: [{ name: "main", issuer: { url: "https://idp.example.com", jwks }, claimMappings }] },
+      agent: { logLevel: "debug" },
+      authProxy: { logLevel: "debug", limits: { streamsPerCaller: 7 } },
     },
     { credentials, httpProxy: Either.getOrThrow(httpProxyFrom(proxyUrl)) },
   )

@@ -1,6 +1,6 @@
 import { Command, Options } from "@effect/cli"
 import { Effect, Layer, Option } from "effect"
-import { described } from "../../platform/commandLine.ts"
+import { defaultsTo, described } from "../../platform/commandLine.ts"
 import { HealthServer } from "../../platform/HealthServer.ts"
 import { levels, logLayer } from "../../platform/logs.ts"
 import { control } from "../controller/control.ts"
@@ -18,7 +18,7 @@ const options = {
   ),
   logLevel: Options.choice("log-level", levels).pipe(
     Options.withDescription("Least severe log lines that are written."),
-    Options.withDefault("info" as const),
+    defaultsTo("info"),
   ),
 }
 

@@ -1,7 +1,7 @@
 import { Command, Options } from "@effect/cli"
 import { Data, Effect, Layer, Option, Schedule } from "effect"
 import { apiVersion, kind } from "../../crds/ClusterConnect.ts"
-import { described } from "../../platform/commandLine.ts"
+import { defaultsTo, described } from "../../platform/commandLine.ts"
 import { logLayer } from "../../platform/logs.ts"
 import { ApiServer } from "../kubernetes/ApiServer.ts"
 import { Kubernetes, type KubernetesObject } from "../kubernetes/Kubernetes.ts"
@@ -28,7 +28,7 @@ const options = {
   wait: Options.integer("wait").pipe(
     Options.withPseudoName("SECONDS"),
     Options.withDescription("How long to wait for the running operator to deregister the clusters."),
-    Options.withDefault(defaultWaitSeconds),
+    defaultsTo(defaultWaitSeconds),
   ),
 }
 

@@ -2,6 +2,7 @@ import type { ConditionReason } from "../../crds/conditions.ts"
 import type { ImpersonationMode } from "../../identity/impersonationRoles.ts"
 import type { KubernetesObject } from "../kubernetes/Kubernetes.ts"
 import type { AgentStatus, AuthProxyStatus, SeenPod } from "../pods/podStatus.ts"
+import type { BoundRole } from "./boundRole.ts"
 
 /** Something that keeps the operator from doing a part of its work; what it means for the resource is in its reason. */
 export interface Hindrance {
@@ -45,6 +46,8 @@ export interface Found {
   readonly configurationHash: string | undefined
   /** The role that is bound now, and since when (Unix milliseconds); undefined before the first. */
   readonly bound: Bound | undefined
+  /** The role itself; undefined while nobody had a reason to look at it. */
+  readonly role: BoundRole | undefined
   readonly relayAudienceAllowed: boolean
   /** What a rotation waits for; undefined when none is under way. */
   readonly rotation: string | undefined

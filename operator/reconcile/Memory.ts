@@ -1,6 +1,7 @@
 import { Clock, Effect } from "effect"
 import { type ChildMemory, makeChildMemory } from "../children/maintain.ts"
 import type { Held } from "../credentials/identitySecret.ts"
+import type { BoundRole } from "./boundRole.ts"
 import type { Bound, Hindrance } from "./Found.ts"
 
 /** What this process knows of one resource beside what is stored. Losing it costs a question more, never a wrong answer. */
@@ -16,6 +17,10 @@ export interface Memory {
   uselessToken: { readonly digest: string; readonly hindrance: Hindrance } | undefined
   /** The role that was bound last by this process. */
   bound: Bound | undefined
+  /** The role behind {@link bound} as last looked at, which is only while an auth proxy does not say that it is allowed. */
+  role: BoundRole | undefined
+  /** When such a role was last seen other than the installation's (Unix milliseconds). */
+  roleOtherwiseMillis: number
   /** Constrained impersonation worked here once; undefined before the first look at what an earlier process wrote down. */
   constrainedWorked: boolean | undefined
   /** The identity as last read: a Secret that somebody deletes is made again from it. */
@@ -33,6 +38,8 @@ export const newMemory = (uid: string): Memory => ({
   relayAnsweredMillis: Number.NEGATIVE_INFINITY,
   uselessToken: undefined,
   bound: undefined,
+  role: undefined,
+  roleOtherwiseMillis: Number.NEGATIVE_INFINITY,
   constrainedWorked: undefined,
   held: undefined,
   constrainedRefusedAt: undefined,

@@ -9,7 +9,7 @@ export interface ModeEvidence {
   readonly present: ImpersonationMode | undefined
   /** Constrained impersonation worked here once, and no person has named Legacy since. */
   readonly wasConstrained: boolean
-  /** Every ready auth proxy was refused, well after the constrained role was bound. */
+  /** Every ready auth proxy was refused, well after the constrained role was bound as the installation ships it. */
   readonly constrainedRefused: boolean
 }
 

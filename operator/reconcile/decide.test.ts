@@ -232,6 +232,22 @@ describe("impersonation", () => {
       ImpersonationReady: "False ConstrainedUnavailable",
     }))
 
+  test.each(["Constrained", "Legacy"] as const)(
+    "that is refused under a %s role that somebody has narrowed says that the role has to list the probe's user",
+    (mode) => {
+      const found = {
+        bound: { ...bound, mode },
+        role: { name: "clusterconnect-impersonate-x", is: "narrowed" } as const,
+        authProxies: [probing("forbidden")],
+      }
+      expect(shown(found)).toMatchObject({
+        Stalled: mode === "Legacy" ? "True AccessDenied" : "True ConstrainedUnavailable",
+      })
+      expect(messageOf(found, "Stalled")).toContain("ClusterRole clusterconnect-impersonate-x is narrowed")
+      expect(messageOf(found, "Stalled")).toContain("add clusterconnect-probe to the resourceNames of users")
+    },
+  )
+
   test("that is refused under the legacy role needs the roles", () =>
     expect(shown({ bound: { ...bound, mode: "Legacy" }, authProxies: [probing("forbidden")] })).toMatchObject({
       Stalled: "True AccessDenied",

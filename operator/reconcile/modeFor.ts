@@ -1,8 +1,10 @@
-import { Effect } from "effect"
+import { Clock, Effect } from "effect"
+import type { ClusterConnectSpec } from "../../crds/ClusterConnectSpec.ts"
 import type { ImpersonationMode } from "../../identity/impersonationRoles.ts"
 import { constrainedWorkedAnnotation } from "../children/accounts.ts"
 import { childName } from "../children/childNames.ts"
 import { Kubernetes, type KubernetesFailure } from "../kubernetes/Kubernetes.ts"
+import { boundRole } from "./boundRole.ts"
 import { chooseMode } from "./chooseMode.ts"
 import type { Bound, Found, Judgement } from "./Found.ts"
 import type { Memory } from "./Memory.ts"
@@ -17,26 +19,39 @@ const modeByReason: Readonly<Record<string, ImpersonationMode>> = {
 
 /** The mode to bind, from the spec and everything that is known of the API server. Remembers a refusal, so that it is not tried at every pass. */
 export const modeFor = (
-  wanted: "Auto" | ImpersonationMode,
+  { mode: wanted, profile }: Pick<ClusterConnectSpec["impersonation"], "mode" | "profile">,
   serverVersion: string,
   before: Judgement | undefined,
   authProxies: Found["authProxies"],
   memory: Memory,
-): ImpersonationMode | undefined => {
-  const present = memory.bound?.mode ?? modeByReason[before?.reason ?? ""]
-  const { bound, constrainedWorked: known } = memory
-  memory.constrainedWorked = constrainedWorked({ wanted, known, before, authProxies, bound })
-  const probes = probesOf({ authProxies, bound })
-  if (bound?.mode === "Constrained" && probes.length > 0 && probes.every((probe) => probe === "forbidden"))
-    memory.constrainedRefusedAt = serverVersion
-  const constrainedRefused = memory.constrainedRefusedAt === serverVersion
-  return chooseMode({
-    wanted,
-    serverVersion,
-    present,
-    wasConstrained: memory.constrainedWorked,
-    constrainedRefused,
+): Effect.Effect<ImpersonationMode | undefined, KubernetesFailure, Kubernetes> =>
+  Effect.gen(function* () {
+    const { bound, constrainedWorked: known } = memory
+    if (bound !== undefined && probesOf({ authProxies, bound }).some((probe) => probe !== "allowed")) {
+      memory.role = yield* boundRole(bound.mode, profile)
+      if (memory.role.is !== "shipped") memory.roleOtherwiseMillis = yield* Clock.currentTimeMillis
+    }
+    memory.constrainedWorked = constrainedWorked({ wanted, known, before, authProxies, bound })
+    if (refusesConstrained(authProxies, memory)) memory.constrainedRefusedAt = serverVersion
+    return chooseMode({
+      wanted,
+      serverVersion,
+      present: bound?.mode ?? modeByReason[before?.reason ?? ""],
+      wasConstrained: memory.constrainedWorked,
+      constrainedRefused: memory.constrainedRefusedAt === serverVersion,
+    })
   })
+
+/**
+ * Whether the API server itself refuses constrained impersonation. A role that somebody has narrowed, changed or removed explains a
+ * refusal by itself, and one from before it was as shipped again: Legacy, which bounds nobody, must not follow from it.
+ */
+const refusesConstrained = (authProxies: Found["authProxies"], memory: Memory): boolean => {
+  const { bound, role, roleOtherwiseMillis } = memory
+  if (bound?.mode !== "Constrained" || role?.is !== "shipped") return false
+  const sinceMillis = Math.max(bound.sinceMillis, roleOtherwiseMillis)
+  const probes = probesOf({ authProxies, bound: { ...bound, sinceMillis } })
+  return probes.length > 0 && probes.every((probe) => probe === "forbidden")
 }
 
 /**

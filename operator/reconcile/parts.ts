@@ -1,4 +1,5 @@
 import { type ConditionReason, conditionReason as reason, conditionType as type } from "../../crds/conditions.ts"
+import { probeUser, tokenIdExtra } from "../../identity/impersonationRoles.ts"
 import type { AuthProxyStatus, SeenPod } from "../pods/podStatus.ts"
 import type { Found, Judgement } from "./Found.ts"
 
@@ -107,6 +108,10 @@ export const probesOf = (
     return afterMillis >= needed ? impersonation : "unknown"
   })
 
+/** Callers whom the role names may get in all the same; nobody can tell. */
+const narrowed = (role: string): string =>
+  `ClusterRole ${role} is narrowed by resourceNames, and the API server refuses the user ${probeUser}, as whom the auth proxy tries impersonation: add ${probeUser} to the resourceNames of users, and a rule for userextras/${tokenIdExtra} without resourceNames (docs/security.md has the whole role)`
+
 /** ImpersonationReady: whether the auth proxy may act as its callers, and how closely that is bounded. */
 export const impersonationReady = (found: Found): Judgement => {
   const judge = judged(type.impersonationReady)
@@ -115,17 +120,15 @@ export const impersonationReady = (found: Found): Judgement => {
   const mode = found.bound?.mode
   // One pod's refusal, while others have yet to try, is no verdict: a mode is chosen by all of them.
   if (probes.includes("forbidden") && !probes.includes("unknown"))
-    return mode === "Constrained"
-      ? judge(
-          "False",
-          reason.constrainedUnavailable,
-          "the API server refuses constrained impersonation though the role is bound: apply the installation's roles again, see that it is Kubernetes 1.36 or later with ConstrainedImpersonation on, or set impersonation.mode: Legacy knowingly",
-        )
-      : judge(
-          "False",
-          reason.accessDenied,
-          "the API server refuses impersonation though the role is bound: apply the installation's roles again",
-        )
+    return judge(
+      "False",
+      mode === "Constrained" ? reason.constrainedUnavailable : reason.accessDenied,
+      found.role?.is === "narrowed"
+        ? narrowed(found.role.name)
+        : mode === "Constrained"
+          ? "the API server refuses constrained impersonation though the role is bound: apply the installation's roles again, see that it is Kubernetes 1.36 or later with ConstrainedImpersonation on, or set impersonation.mode: Legacy knowingly"
+          : "the API server refuses impersonation though the role is bound: apply the installation's roles again",
+    )
   if (probes.length > 0 && probes.every((probe) => probe === "allowed"))
     return mode === "Constrained"
       ? judge("True", reason.constrained, "service accounts, nodes and system:masters cannot be impersonated")

@@ -90,6 +90,7 @@ export const pass = (
       withoutSessionMillis: memory.sessionlessSinceMillis === undefined ? 0 : nowMillis - memory.sessionlessSinceMillis,
       configurationHash: work.configurationHash,
       bound: memory.bound,
+      role: memory.role,
       relayAudienceAllowed: resource._tag === "Right" && resource.right.spec.authentication.allowRelayAudience,
       rotation: work.rotation,
     })
@@ -98,7 +99,7 @@ export const pass = (
       credentials: (work.held ?? memory.held)?.state,
       sessions: sessions.length,
     })
-    // Told. When it is tried again, and how it is counted, is as for any call that fails, and any mistake of ours.
+    // The status says it. Failing all the same has the pass tried again, and counted, like any other that failed.
     if (work.defect !== undefined) return yield* Effect.die(work.defect)
     if (done._tag === "Left" && done.left._tag === "KubernetesFailure" && done.left.reason === "Unreachable")
       return yield* done.left
@@ -161,8 +162,8 @@ const act = (
       (one) => one.type === type.impersonationReady && one.status !== "Unknown",
     )
     memory.constrainedWorked ??= yield* constrainedWorkedBefore(namespace, resource.metadata.name)
-    const mode = modeFor(
-      spec.impersonation.mode,
+    const mode = yield* modeFor(
+      spec.impersonation,
       around.serverVersion,
       proven as Found["previous"][number] | undefined,
       pods.authProxies,

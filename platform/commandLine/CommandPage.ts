@@ -15,7 +15,6 @@ export interface OptionPage {
   readonly choices: readonly string[]
   readonly repeatable: boolean
   readonly required: boolean
-  readonly standard: string | undefined
 }
 
 export interface ArgumentPage {
@@ -111,19 +110,16 @@ const kinds: ReadonlyArray<readonly [RegExp, Takes]> = [
 ]
 const optional = /^This (setting|argument|option) (is optional|may be repeated zero or more times)\./
 const repeated = /^This (setting|argument|option) (may be|must be) repeated /
-const standing = /^This setting is optional\. Defaults to: (.*)$/
 
 const read = (about: HelpDoc.HelpDoc) => {
   const said = flat(about).map(plain)
   const takes = kinds.find(([pattern]) => said.some((line) => pattern.test(line)))?.[1] ?? "text"
-  const standard = said.map((line) => standing.exec(line)?.[1]).find((value) => value !== undefined)
   const own = said.filter(
     (line) => !optional.test(line) && !repeated.test(line) && !kinds.some(([pattern]) => pattern.test(line)),
   )
   return {
     about: own.join(" "),
     takes,
-    standard: takes === "nothing" ? undefined : standard,
     choices: takes === "choice" ? (said[0] ?? "").replace(/^[^:]*: /, "").split(", ") : [],
     repeatable: said.some((line) => repeated.test(line)),
     required: !said.some((line) => optional.test(line)),

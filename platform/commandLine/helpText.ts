@@ -61,8 +61,7 @@ const placeOf = ({ name, repeatable, required }: ArgumentPage) => {
   return required ? place : `[${place}]`
 }
 
-const optionAbout = ({ about, standard, required }: OptionPage) =>
-  [about, ...(standard === undefined ? [] : [`Default: ${standard}.`]), ...(required ? ["Required."] : [])].join(" ")
+const optionAbout = ({ about, required }: OptionPage) => (required ? `${about} Required.` : about)
 
 /** A long one goes on behind a backslash, before an option. */
 const commandLine = (line: string): string => {

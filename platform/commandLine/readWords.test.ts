@@ -10,7 +10,6 @@ const option = (name: string, takes: OptionPage["takes"], rest: Partial<OptionPa
   choices: takes === "choice" ? ["text", "json"] : [],
   repeatable: false,
   required: false,
-  standard: undefined,
   ...rest,
 })
 

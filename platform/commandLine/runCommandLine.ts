@@ -1,5 +1,5 @@
 import { Command, CommandDescriptor, HelpDoc, ValidationError } from "@effect/cli"
-import { Effect } from "effect"
+import { Cause, Effect } from "effect"
 import { plain } from "./CommandPage.ts"
 import { helpText } from "./helpText.ts"
 import { config, pagesBelow, readLine } from "./pages.ts"
@@ -7,7 +7,7 @@ import { config, pagesBelow, readLine } from "./pages.ts"
 /**
  * Runs a program's command line. Help is ours (`helpText`), on stdout; bold headings only on a terminal without NO_COLOR.
  * A command line that is not understood is one line on stderr that names the word and the command's help, and fails with the parser's
- * ValidationError before anything runs.
+ * ValidationError before anything runs. A command that finds a value of no use fails with {@link wrongUsage}, which is told the same way.
  */
 export const runCommandLine = <Name extends string, R, E, A>(
   root: Command.Command<Name, R, E, A>,
@@ -23,16 +23,21 @@ export const runCommandLine = <Name extends string, R, E, A>(
     }
     if (reading.asks === "version") return process.stdout.write(`${version}\n`)
     const words = [name, ...page.path, ...reading.words]
-    yield* understood(reading.fault, root, words).pipe(
-      Effect.tapError(({ error }) =>
-        Effect.sync(() => {
-          const command = [name, ...page.path].join(" ")
-          process.stderr.write(`${command}: ${plain(error)} (see ${command} --help)\n`)
-        }),
-      ),
+    const command = [name, ...page.path].join(" ")
+    return yield* understood(reading.fault, root, words).pipe(
+      Effect.zipRight(Command.run(root, { name, version })(["", "", ...words.slice(1)])),
+      Effect.tapErrorCause((cause) => {
+        const failure = Cause.squash(cause)
+        return ValidationError.isValidationError(failure)
+          ? Effect.sync(() => process.stderr.write(`${command}: ${plain(failure.error)} (see ${command} --help)\n`))
+          : Effect.void
+      }),
     )
-    return yield* Command.run(root, { name, version })(["", "", ...words.slice(1)])
   }).pipe(Effect.asVoid)
+
+/** A value that the parser takes and the command cannot use; exit code 2. */
+export const wrongUsage = (detail: string): ValidationError.ValidationError =>
+  ValidationError.invalidValue(HelpDoc.p(detail))
 
 const understood = <Name extends string, R, E, A>(
   fault: string | undefined,
@@ -41,4 +46,4 @@ const understood = <Name extends string, R, E, A>(
 ) =>
   fault === undefined
     ? Effect.asVoid(CommandDescriptor.parse(root.descriptor, words, config))
-    : Effect.fail(ValidationError.invalidValue(HelpDoc.p(fault)))
+    : Effect.fail(wrongUsage(fault))

@@ -1,25 +1,31 @@
 import { type Command, ValidationError } from "@effect/cli"
 import { BunContext, BunRuntime } from "@effect/platform-bun"
 import { Cause, Effect, Exit } from "effect"
-import { makeLog } from "../logs.ts"
+import { makeLog, redact } from "../logs.ts"
 import { version } from "../version.ts"
 import { runCommandLine } from "./runCommandLine.ts"
 
+/** What a relay says reaches a terminal here. Lines stay lines. */
+const unprintable = /(?!\n)[\p{C}\p{Zl}\p{Zp}]/gu
 const [failureExitCode, usageExitCode] = [1, 2]
 
 /**
  * Runs a server's command line to the end of the process: exit code 0 also after SIGTERM or SIGINT, 2 for a command line that is not
- * understood, 1 for any other failure, whose message is one log line of `logs`.
+ * understood, 1 for any other failure, whose message is one log line of `logs`, or without it plain text for a person.
  */
 export const runProgram = <Name extends string, E, A>(
   root: Command.Command<Name, BunContext.BunContext, E, A>,
-  { name, logs }: { readonly name: string; readonly logs: string },
+  { name, logs }: { readonly name: string; readonly logs: string | undefined },
 ): void =>
   runCommandLine(root, { name, version, argv: process.argv }).pipe(
     Effect.tapErrorCause((cause) =>
       // What is wrong with the command line was printed already.
       Cause.squash(cause) instanceof Error && !Cause.isInterruptedOnly(cause)
-        ? Effect.sync(() => makeLog({ program: logs }).error((Cause.squash(cause) as Error).message))
+        ? Effect.sync(() => {
+            const { message } = Cause.squash(cause) as Error
+            if (logs === undefined) process.stderr.write(`${name}: ${redact(message.replace(unprintable, " "))}\n`)
+            else makeLog({ program: logs }).error(message)
+          })
         : Effect.void,
     ),
     Effect.provide(BunContext.layer),

@@ -13,12 +13,13 @@ export type Refusal = "unauthenticated" | "unauthenticatedPerAddress" | "connect
 
 /** Counts accepted sockets, so that those who never say who they are cannot keep out those who do. */
 export class Admission {
-  readonly #limits: AdmissionLimits
+  readonly #limits: () => AdmissionLimits
   readonly #connections = new Set<Socket>()
   readonly #unauthenticated = new Map<Socket, string>()
   readonly #perAddress = new Map<string, number>()
 
-  constructor(limits: AdmissionLimits) {
+  /** The limits are asked for at every socket: they may change, and those that are open stay. */
+  constructor(limits: () => AdmissionLimits) {
     this.#limits = limits
   }
 
@@ -33,7 +34,11 @@ export class Admission {
   /** Counts the socket until it closes, or says which limit it would exceed. */
   admit(socket: Socket): Refusal | undefined {
     const address = addressBlock(socket.remoteAddress ?? "")
-    const { maxConnections, maxUnauthenticated, maxUnauthenticatedPerAddress = Number.POSITIVE_INFINITY } = this.#limits
+    const {
+      maxConnections,
+      maxUnauthenticated,
+      maxUnauthenticatedPerAddress = Number.POSITIVE_INFINITY,
+    } = this.#limits()
     const fromAddress = this.#perAddress.get(address) ?? 0
     if (this.#connections.size >= maxConnections) return "connections"
     if (this.#unauthenticated.size >= maxUnauthenticated) return "unauthenticated"

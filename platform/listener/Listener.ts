@@ -19,6 +19,7 @@ export interface ListenerOptions extends Omit<HttpFrontOptions, "onEnd" | "isAut
    * authenticated do not apply. Else the program must call {@link Listener.authenticated}.
    */
   readonly authenticates?: boolean
+  /** Read for every connection, so its properties may be getters of limits that change. */
   readonly admission?: Partial<AdmissionLimits>
   readonly onEvent?: (event: ListenerEvent) => void
 }
@@ -31,7 +32,7 @@ export type ListenerEvent =
   | { readonly type: "certificateReloaded"; readonly notAfter: string; readonly fingerprint256: string }
   | { readonly type: "certificateRefused"; readonly error: KeyPairInvalid }
 
-/** design.md section 5: 10 s to TLS. */
+/** Several round trips of the slowest link, and time to compute: whoever is not through TLS by then holds a socket for nothing. */
 export const HANDSHAKE_TIMEOUT_MILLIS = 10_000
 
 /**
@@ -58,14 +59,14 @@ export class Listener {
   private constructor(options: ListenerOptions) {
     this.#options = options
     const authenticates = options.authenticates ?? true
-    this.#admission = new Admission({
+    this.#admission = new Admission(() => ({
       ...ADMISSION_LIMITS,
       ...(options.tls ? {} : { maxUnauthenticatedPerAddress: undefined }),
       ...options.admission,
       ...(authenticates
         ? {}
         : { maxUnauthenticated: Number.POSITIVE_INFINITY, maxUnauthenticatedPerAddress: undefined }),
-    })
+    }))
     this.#front = new HttpFront({
       ...options,
       isAuthenticated: (socket) => !authenticates || this.#admission.isAuthenticated(socket),

@@ -20,7 +20,7 @@ for (const [address, block] of table)
   test(`${JSON.stringify(address)} counts as ${block}`, () => expect(addressBlock(address)).toBe(block))
 
 test("an address counts with its neighbours in the limit per address", () => {
-  const admission = new Admission({ maxUnauthenticated: 9, maxUnauthenticatedPerAddress: 2, maxConnections: 9 })
+  const admission = new Admission(() => ({ maxUnauthenticated: 9, maxUnauthenticatedPerAddress: 2, maxConnections: 9 }))
   const from = (remoteAddress: string) =>
     admission.admit(Object.assign(new EventEmitter(), { remoteAddress }) as unknown as Socket)
   expect(["2001:db8::1", "2001:db8::2", "2001:db8::3", "2001:db8:0:1::3"].map(from)).toEqual([

@@ -39,22 +39,28 @@ export function counter<const L extends string = never>(
   help: string,
   labels: readonly L[] = [],
 ): Counter<L> {
-  const series = declared("counter", name, help, labels, Metric.counter(name, { description: help, incremental: true }))
+  const seriesOf = declare(
+    "counter",
+    name,
+    help,
+    labels,
+    Metric.counter(name, { description: help, incremental: true }),
+  )
   return {
-    add: (amount, ...values) => series(values)(amount),
+    add: (amount, ...values) => seriesOf(values)(amount),
     with(...values) {
-      const update = series(values)
+      const update = seriesOf(values)
       return { add: (amount = 1) => update(amount) }
     },
   }
 }
 
 export function gauge<const L extends string = never>(name: string, help: string, labels: readonly L[] = []): Gauge<L> {
-  const series = declared("gauge", name, help, labels, Metric.gauge(name, { description: help }))
+  const seriesOf = declare("gauge", name, help, labels, Metric.gauge(name, { description: help }))
   const current = new Map<string, number>()
   const put = (value: number, values: LabelArguments<L>) => {
     current.set(seriesKey(labels, values), value)
-    series(values)(value)
+    seriesOf(values)(value)
   }
   return {
     set: (value, ...values) => put(value, values),
@@ -69,8 +75,8 @@ export function histogram<const L extends string = never>(
   buckets: readonly number[] = name.endsWith("_bytes") ? BYTES_BUCKETS : SECONDS_BUCKETS,
 ): Histogram<L> {
   const boundaries = MetricBoundaries.fromIterable(buckets)
-  const series = declared("histogram", name, help, labels, Metric.histogram(name, boundaries, help))
-  return { observe: (value, ...values) => series(values)(value) }
+  const seriesOf = declare("histogram", name, help, labels, Metric.histogram(name, boundaries, help))
+  return { observe: (value, ...values) => seriesOf(values)(value) }
 }
 
 const collectors = new Set<() => void>()
@@ -87,12 +93,24 @@ export function collectNow(): void {
 
 type Updatable = { unsafeUpdate(value: number, labels: ReadonlyArray<MetricLabel.MetricLabel>): void }
 
-const kinds = new Map<string, Kind>()
+/** What a program says about one of its metrics. */
+export interface Declaration {
+  readonly kind: Kind
+  readonly name: string
+  readonly help: string
+  readonly labels: readonly string[]
+}
 
-function declared<L extends string>(kind: Kind, name: string, help: string, labels: readonly L[], metric: Updatable) {
+const declared = new Map<string, Declaration>()
+
+/** Every metric that a loaded module has, used or not, in the order in which they were made. */
+export const declarations = (): readonly Declaration[] => [...declared.values()]
+
+function declare<L extends string>(kind: Kind, name: string, help: string, labels: readonly L[], metric: Updatable) {
   checkMetric(kind, name, help, labels)
-  if ((kinds.get(name) ?? kind) !== kind) throw new MetricInvalid(name, `it is a ${kinds.get(name)} already`)
-  kinds.set(name, kind)
+  const before = declared.get(name)?.kind ?? kind
+  if (before !== kind) throw new MetricInvalid(name, `it is a ${before} already`)
+  declared.set(name, { kind, name, help, labels })
   const known = new Map<string, ReadonlyArray<MetricLabel.MetricLabel>>()
   const overflow = labels.map((label) => MetricLabel.make(label, "overflow"))
   const tags = (values: LabelArguments<L>) => {

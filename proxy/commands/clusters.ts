@@ -1,42 +1,18 @@
-import { readFileSync } from "node:fs"
-import { readFile } from "node:fs/promises"
 import { Args, Command, Options } from "@effect/cli"
 import { Option } from "effect"
 import { described } from "../../platform/commandLine.ts"
-import { writeFileAtomic } from "../../platform/files.ts"
+import { defaultJoinTokenSeconds, maxJoinTokenSeconds } from "../../protocol/enrolment.ts"
 import { path } from "../../protocol/names.ts"
 import { ListedClusters } from "../completion/ListedClusters.ts"
-import { LocalFailure, UsageWrong } from "../failures.ts"
 import { printableJson } from "../printable.ts"
 import { callRelay } from "../relay/callRelay.ts"
-import { relayAccess } from "../relay/relayAccess.ts"
-import { ClusterList, decodedAnswer, Imported, NewJoinToken } from "../relay/relayAnswers.ts"
-import {
-  attempt,
-  originFlags,
-  originOptions,
-  outputOption,
-  places,
-  relayTokenOptions,
-  say,
-  writeOut,
-} from "./originOptions.ts"
+import { ClusterList, decodedAnswer, NewJoinToken } from "../relay/relayAnswers.ts"
+import { access, admin, common, jsonFile } from "./clusterAdministration.ts"
+import { exported, imported } from "./clusterTransfer.ts"
+import { attempt, outputOption, places, say, writeOut } from "./originOptions.ts"
 
-const common = { ...originOptions, ...relayTokenOptions } as const
 const name = Args.text({ name: "CLUSTER" }).pipe(Args.withDescription("Name of a cluster as its relay knows it."))
-const admin = "/v1/admin"
 const ofCluster = (cluster: string, what = "") => `${admin}/clusters/${encodeURIComponent(cluster)}${what}`
-
-const access = (options: Command.Command.ParseConfig<typeof common>) =>
-  relayAccess(
-    {
-      ...originFlags(options),
-      relayTokenFile: Option.getOrUndefined(options.relayTokenFile),
-      relayAudience: Option.getOrUndefined(options.relayAudience),
-    },
-    process.env,
-    places(),
-  )
 
 const list = Command.make("list", { ...common, output: outputOption() }, (options) =>
   attempt(async () => {
@@ -67,7 +43,9 @@ const tokenOptions = {
   ...common,
   expiresInSeconds: Options.integer("expires-in-seconds").pipe(
     Options.withPseudoName("SECONDS"),
-    Options.withDescription("How long the join token is good; at most 1800."),
+    Options.withDescription(
+      `How long the join token is good, at most ${maxJoinTokenSeconds}. Default: ${defaultJoinTokenSeconds}.`,
+    ),
     Options.optional,
   ),
   output: outputOption(),
@@ -181,59 +159,6 @@ const revoke = Command.make(
     }),
   ),
 )
-
-const file = Args.text({ name: "FILE" }).pipe(
-  Args.withDescription("Registrations as JSON; - is standard input or output."),
-)
-
-const exported = Command.make("export", { file: file.pipe(Args.optional), ...common }, (options) =>
-  attempt(async () => {
-    const text = `${printableJson(await callRelay(await access(options), `${admin}/registrations`), 2)}\n`
-    const to = Option.getOrElse(options.file, () => "-")
-    if (to === "-") await writeOut(text)
-    else await writeFileAtomic(to, text)
-  }),
-).pipe(
-  Command.withDescription(
-    described("All registrations (public data), as a file that a relay imports or takes as configuration.", {
-      examples: [["clusterconnect clusters export clusters.json", "Into a file; without one to standard output."]],
-    }),
-  ),
-)
-
-const imported = Command.make("import", { file, ...common, output: outputOption() }, (options) =>
-  attempt(async () => {
-    const body = await jsonFile(options.file)
-    const at = await access(options)
-    const given = await callRelay(at, `${admin}/registrations`, { method: "POST", body })
-    const answer = decodedAnswer(at.settings.relay, Imported, given)
-    if (options.output === "json") await writeOut(`${printableJson(answer)}\n`)
-    say(`${answer.added.length} added, ${answer.updated.length} updated, ${answer.unchanged.length} unchanged`)
-    for (const { name, reason } of answer.refused) say(`${name}: refused: ${reason}`)
-    if (answer.refused.length > 0)
-      throw new LocalFailure({ detail: `${answer.refused.length} registrations were left as they are` })
-  }),
-).pipe(
-  Command.withDescription(
-    described("Add registrations; an existing one is never replaced by another identity.", {
-      examples: [
-        [
-          "clusterconnect clusters import clusters.json --relay https://new.example.com",
-          "Bring the clusters of one relay to another.",
-        ],
-      ],
-    }),
-  ),
-)
-
-const jsonFile = async (from: string): Promise<unknown> => {
-  const text = from === "-" ? readFileSync(0, "utf8") : await readFile(from, "utf8")
-  try {
-    return JSON.parse(text) as unknown
-  } catch {
-    throw new UsageWrong({ detail: `${from} is not JSON` })
-  }
-}
 
 /** `clusterconnect clusters`: what the relay knows, and its administration for callers whose role allows it. */
 export const clusters = Command.make("clusters").pipe(

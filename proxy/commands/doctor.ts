@@ -24,7 +24,11 @@ const options = {
   ...originOptions,
   ...relayTokenOptions,
   tokenFile: optionalText("token-file", "[CLUSTER=]PATH,…", "File with your token for the cluster."),
-  audience: optionalText("audience", "AUDIENCE", "Audience of the cluster's tokens, if you know it."),
+  audience: optionalText(
+    "audience",
+    "AUDIENCE",
+    "Audience of the cluster's tokens. Default: clusterconnect:<relay host>/<cluster>.",
+  ),
   singleAudience: Options.boolean("single-audience").pipe(Options.withDescription("One token for relay and cluster.")),
   pin: optionalText("pin", "[CLUSTER=]sha256:…,…", "The cluster's identity."),
   output: outputOption(),

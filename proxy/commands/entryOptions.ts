@@ -1,4 +1,5 @@
 import { Args, Options } from "@effect/cli"
+import { defaultsTo } from "../../platform/commandLine.ts"
 import { servingOptions } from "./proxyOptions.ts"
 
 const {
@@ -16,7 +17,7 @@ export const entryOptions = {
   idle: Options.integer("idle").pipe(
     Options.withPseudoName("SECONDS"),
     Options.withDescription("The proxy ends after so long without a connection, 60 to 86400; 0 is never."),
-    Options.withDefault(1_800),
+    defaultsTo(1_800),
   ),
   variable: Options.text("variable").pipe(
     Options.withPseudoName("NAME[=VALUE]"),

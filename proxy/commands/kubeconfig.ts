@@ -12,7 +12,7 @@ import { keepKubeconfig } from "../kubeconfig/placeKubeconfig.ts"
 import { variableLine } from "../notices.ts"
 import { checkedIdle, pluginOf } from "../plugin/entry.ts"
 import { entryEnvironment, withVariables } from "../plugin/entryEnvironment.ts"
-import { entryPort } from "../plugin/entryPort.ts"
+import { entryPort, entryPortRange } from "../plugin/entryPort.ts"
 import { entryVariables } from "../plugin/entryVariables.ts"
 import { atOnce } from "../readiness/Readiness.ts"
 import { chooseOrigin } from "../settings/chooseOrigin.ts"
@@ -26,7 +26,7 @@ const options = {
   acceptNewPin: proxyOptions.acceptNewPin,
   port: Options.integer("port").pipe(
     Options.withPseudoName("PORT"),
-    Options.withDescription("Local port that the entry keeps. Default: one of its own, of 27100 to 27899."),
+    Options.withDescription(`Local port that the entry keeps. Default: one of its own, of ${entryPortRange}.`),
     Options.optional,
   ),
   file: proxyOptions.file,

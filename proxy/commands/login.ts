@@ -34,7 +34,7 @@ const options = {
   ),
   audienceIn: Options.choice("audience-in", audienceWays).pipe(
     Options.withDescription(
-      "How the provider is asked for an audience: by RFC 8707's parameter (default), by one of its own, or by a scope.",
+      "How the provider is asked for an audience: by RFC 8707's parameter (resource), by one of its own, or by a scope. Default: resource; scope with --audience-scope.",
     ),
     Options.optional,
   ),
@@ -46,12 +46,12 @@ const options = {
   relayAudience: optionalText(
     "relay-audience",
     "AUDIENCE",
-    "Audience of relay tokens, if not clusterconnect:<relay host>.",
+    "Audience of relay tokens. Default: clusterconnect:<relay host>, with the port unless it is 443.",
   ),
   audience: optionalText(
     "audience",
     "[CLUSTER=]AUDIENCE,…",
-    "Audience of a cluster's tokens, if not clusterconnect:<relay host>/<cluster>.",
+    "Audience of a cluster's tokens. Default: clusterconnect:<relay host>/<cluster>.",
   ),
   singleAudience: Options.boolean("single-audience").pipe(
     Options.withDescription("One token for relay and cluster. The relay could then act as you in the cluster."),

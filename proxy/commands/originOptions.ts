@@ -1,6 +1,7 @@
 import { homedir } from "node:os"
 import { Options } from "@effect/cli"
 import { Effect, Option } from "effect"
+import { defaultsTo } from "../../platform/commandLine.ts"
 import { directories } from "../directories.ts"
 import { clientFailureOf } from "../failures.ts"
 import { printable } from "../printable.ts"
@@ -46,15 +47,12 @@ export const relayTokenOptions = {
   relayAudience: optionalText(
     "relay-audience",
     "AUDIENCE",
-    "Audience of relay tokens, if not clusterconnect:<relay host>.",
+    "Audience of relay tokens. Default: clusterconnect:<relay host>, with the port unless it is 443.",
   ),
 } as const
 
 export const outputOption = (description = "Form of what goes to standard output.") =>
-  Options.choice("output", ["text", "json"]).pipe(
-    Options.withDescription(description),
-    Options.withDefault("text" as const),
-  )
+  Options.choice("output", ["text", "json"]).pipe(Options.withDescription(description), defaultsTo("text"))
 
 export const originFlags = (
   options: {

@@ -1,5 +1,15 @@
 import { Args, Options } from "@effect/cli"
+import { defaultsTo } from "../../platform/commandLine.ts"
+import { type Level, levels } from "../../platform/logs.ts"
+import { preferredPort } from "../endpoint/listenOn.ts"
+import { longestHoldSeconds } from "../settings/ProxySettings.ts"
 import { optionalText, originOptions, outputOption } from "./originOptions.ts"
+
+export const logLevelOption = (standard: Level) =>
+  Options.choice("log-level", levels).pipe(
+    Options.withDescription("Least severe messages that are written."),
+    defaultsTo(standard),
+  )
 
 /** Flags of every command that serves clusters. */
 export const servingOptions = {
@@ -22,12 +32,12 @@ export const servingOptions = {
   relayAudience: optionalText(
     "relay-audience",
     "AUDIENCE",
-    "Audience of relay tokens, if not clusterconnect:<relay host>.",
+    "Audience of relay tokens. Default: clusterconnect:<relay host>, with the port unless it is 443.",
   ),
   audience: optionalText(
     "audience",
     "AUDIENCE",
-    "Audience of the cluster's tokens, if you know it: then the token is checked for it.",
+    "Audience of the cluster's tokens: fetched ones are for it, a given one is checked for it. Default: clusterconnect:<relay host>/<cluster>.",
   ),
   singleAudience: Options.boolean("single-audience").pipe(
     Options.withDescription("One token for relay and cluster. The relay could then act as you in the cluster."),
@@ -38,7 +48,9 @@ export const servingOptions = {
   ),
   hold: Options.integer("hold").pipe(
     Options.withPseudoName("SECONDS"),
-    Options.withDescription("How long a session without a path is kept, 1 to 300. Default: 300."),
+    Options.withDescription(
+      `How long a session without a path is kept, 1 to ${longestHoldSeconds}. Default: ${longestHoldSeconds}.`,
+    ),
     Options.optional,
   ),
   output: outputOption(
@@ -46,12 +58,9 @@ export const servingOptions = {
   ),
   logFormat: Options.choice("log-format", ["text", "json"]).pipe(
     Options.withDescription("Form of the messages on standard error: for a person, or a JSON object a line."),
-    Options.withDefault("text" as const),
+    defaultsTo("text"),
   ),
-  logLevel: Options.choice("log-level", ["debug", "info", "warn", "error"]).pipe(
-    Options.withDescription("Least severe messages that are written."),
-    Options.withDefault("info" as const),
-  ),
+  logLevel: logLevelOption("info"),
 } as const
 
 /** Flags and arguments of `clusterconnect proxy`. */
@@ -69,7 +78,7 @@ export const proxyOptions = {
   port: Options.integer("port").pipe(
     Options.withPseudoName("PORT"),
     Options.withDescription(
-      "Local port; with several clusters the first of as many. Default: 47011 if free, else a free one.",
+      `Local port; with several clusters the first of as many. Default: ${preferredPort} if free, else a free one.`,
     ),
     Options.optional,
   ),

@@ -17,7 +17,7 @@ import { endedBySignal } from "../run/endedBySignal.ts"
 import { ChildEnded, RunFailed } from "../run/outcomes.ts"
 import { childEnvironment, runChild } from "../run/runChild.ts"
 import { serving } from "../serveClusters.ts"
-import { servingOptions } from "./proxyOptions.ts"
+import { logLevelOption, servingOptions } from "./proxyOptions.ts"
 import { settingsFrom } from "./settingsFrom.ts"
 
 const clusters = Args.text({ name: "CLUSTER[,CLUSTER]" }).pipe(
@@ -31,11 +31,15 @@ const defaultWaitSeconds = 60
 const maxWaitSeconds = 3_600
 
 const waitTimeout = Options.integer("wait-timeout").pipe(
+  Options.withPseudoName("SECONDS"),
   Options.withDescription(
-    `Seconds to wait until every cluster can be reached, 0 to ${maxWaitSeconds}; 0 tries once. Then the exit code is 125. Default: ${defaultWaitSeconds}.`,
+    `How long to wait until every cluster can be reached, 0 to ${maxWaitSeconds}; 0 tries once. Then the exit code is 125. Default: ${defaultWaitSeconds}.`,
   ),
   Options.optional,
 )
+
+/** A quiet command in a script: only what needs attention is said. */
+const runOptions = { clusters, waitTimeout, ...servingOptions, logLevel: logLevelOption("warn") } as const
 
 /** Everything behind the first `--` is the command to run, whatever it looks like. */
 export const splitAtDashes = (argv: readonly string[]): readonly [readonly string[], readonly string[] | undefined] => {
@@ -48,15 +52,13 @@ export const splitAtDashes = (argv: readonly string[]): readonly [readonly strin
  * and ends with the command's exit code; with 125 when the clusters cannot be served by the deadline.
  */
 export const run = (child: readonly string[] | undefined) =>
-  Command.make("run", { clusters, waitTimeout, ...servingOptions }, (options) => {
+  Command.make("run", runOptions, (options) => {
     // Standard output is the command's.
     const report = options.output === "json" ? reportTo(process.stderr) : unreported
     return Effect.gen(function* () {
       if (child === undefined || child.length === 0)
         return yield* new UsageWrong({ detail: "run CLUSTER[,CLUSTER] -- COMMAND: there is no command behind --" })
-      // A quiet command in a script: only what needs attention is said.
-      const level = options.logLevel === "info" ? "warn" : options.logLevel
-      const log = makeLog({ program: "run", level, format: options.logFormat })
+      const log = makeLog({ program: "run", level: options.logLevel, format: options.logFormat })
       if (Option.isSome(options.token))
         log.warn("--token can be read by everybody on this machine in the list of processes: prefer --token-file")
       const readiness = yield* readinessOf(options.waitTimeout, log, report)

@@ -32,7 +32,7 @@ export interface Examined {
   readonly latency: readonly Latency[]
 }
 
-/** Every check for the relay and for each cluster, in the order of a connection. Never rejects. Nothing is changed anywhere. */
+/** Every check for the relay and for each cluster, in the order of a connection. Never rejects. Nothing is changed but the memory of clusters' documents. */
 export const examine = async (access: RelayAccess): Promise<Examined> => {
   const { settings, route, gate } = access
   const { relay } = settings

@@ -74,7 +74,7 @@ export const networkFindings = (examination: Examination, relay: string, reached
   }
 }
 
-/** What hops tolerate (security.md); half of it is worth a word. */
+/** Relay and auth proxy take a token that is so much too early or too late; half of it is worth a word. */
 const toleratedMillis = 30_000
 /** A Date header has whole seconds, and travelled. */
 const uncertainMillis = 2_000

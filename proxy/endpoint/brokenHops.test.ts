@@ -56,7 +56,10 @@ describe("a path that breaks", () => {
     const got = await near.get("/api")
     expect(performance.now() - began).toBeLessThan(promisedMillis)
     expect([got.status, hopOf(got.body)]).toEqual([503, "agent"])
-    expect(got.body).toContain("no agent of the cluster is connected")
+    const { message } = JSON.parse(got.body)
+    expect(message).toBe(
+      `clusterconnect agent: cluster ${far.cluster}: no agent of the cluster is connected; see: clusterconnect doctor ${far.cluster}`,
+    )
     expect(got.headers["retry-after"]).toBeUndefined()
     far.refuses = undefined
     expect((await near.get("/api")).status).toBe(200)

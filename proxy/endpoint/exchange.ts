@@ -5,11 +5,12 @@ import { timingHeader, timingValue } from "../../protocol/serverTiming.ts"
 import type { Refusal } from "../../protocol/status.ts"
 import type { EndToEndConnection } from "../connections/EndToEndConnection.ts"
 import { attachWithinMillis } from "../connections/poolRules.ts"
-import { pathFailureOf, refusalOf } from "../failures.ts"
+import { pathFailureOf } from "../failures.ts"
 import { cut, refuse } from "./answers.ts"
 import { hasBody, sendBody } from "./bodyFlow.ts"
 import { type EndpointContext, maxHeaderBytes } from "./EndpointContext.ts"
 import { framing, requestHeaders } from "./headers.ts"
+import { pathRefusal } from "./pathRefusal.ts"
 import { relayAnswer } from "./relayAnswer.ts"
 import { type RequestRules, requestRules } from "./requestRules.ts"
 import { watchSuspension } from "./suspension.ts"
@@ -35,7 +36,7 @@ export const exchange = async (context: EndpointContext, req: IncomingMessage, r
     if (refusal !== undefined && !left.signal.aborted) refuseLogged(context, req, res, refusal.refusal)
   } catch (error) {
     if (left.signal.aborted) return cut(req, res)
-    refuseLogged(context, req, res, refusalOf(pathFailureOf(error)))
+    refuseLogged(context, req, res, pathRefusal(context.cluster, pathFailureOf(error)))
   }
 }
 

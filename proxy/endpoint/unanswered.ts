@@ -1,5 +1,6 @@
 import type { Refusal } from "../../protocol/status.ts"
-import { type PathFailure, refusalOf } from "../failures.ts"
+import type { PathFailure } from "../failures.ts"
+import { pathRefusal } from "./pathRefusal.ts"
 import type { RequestRules } from "./requestRules.ts"
 
 /**
@@ -12,7 +13,7 @@ export const unansweredRefusal = (
   final: PathFailure | undefined,
   suspended: boolean,
 ): Refusal => {
-  if (final !== undefined && rules.repeatable) return refusalOf(final)
+  if (final !== undefined && rules.repeatable) return pathRefusal(cluster, final)
   const what = suspended
     ? `the path to cluster ${cluster} broke while the request was under way and did not come back in time`
     : `the connection to cluster ${cluster} ended before an answer came`

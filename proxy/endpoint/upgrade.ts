@@ -4,12 +4,13 @@ import { clusterServerName } from "../../protocol/names.ts"
 import type { Timings } from "../../protocol/serverTiming.ts"
 import type { Refusal } from "../../protocol/status.ts"
 import type { EndToEndConnection } from "../connections/EndToEndConnection.ts"
-import { pathFailureOf, refusalOf } from "../failures.ts"
+import { pathFailureOf } from "../failures.ts"
 import { answerUpgrade, refuseUpgrade } from "./answers.ts"
 import { hasBody } from "./bodyFlow.ts"
 import { type EndpointContext, maxHeaderBytes } from "./EndpointContext.ts"
 import { framing, requestHeaders, responseHeaders, upgradeHeaders } from "./headers.ts"
 import { joinSockets } from "./joinSockets.ts"
+import { pathRefusal } from "./pathRefusal.ts"
 import { saysItsEnd } from "./relayAnswer.ts"
 import { unansweredRefusal } from "./unanswered.ts"
 
@@ -46,7 +47,7 @@ export const upgrade = async (
     }
   } catch (error) {
     if (left.signal.aborted) return void socket.destroy()
-    refuseUpgrade(req, socket, refusalOf(pathFailureOf(error)))
+    refuseUpgrade(req, socket, pathRefusal(context.cluster, pathFailureOf(error)))
   }
 }
 

@@ -12,6 +12,7 @@ import { givenPort } from "./givenPorts.ts"
 /** Below the ports that systems give to connections: what is free when it is written is seldom taken later. */
 const first = 27_100
 const count = 800
+export const entryPortRange = `${first} to ${first + count - 1}`
 
 /**
  * The port that an entry keeps, the user's own if given: the same one whenever it is written again with these settings, as far as that is
@@ -35,7 +36,7 @@ export const entryPort = async (
     // An entry that was deleted has its port still: when all are given, they are given again.
     for (const port of [...all.filter((one) => !others.has(one)), ...all.filter((one) => others.has(one))])
       if ((await isFree(port)) || (await isOwn(entryHash(flags, { ...rules, port }), places))) return port
-    throw new LocalFailure({ detail: `no port of ${first} to ${first + count - 1} is free: choose one with --port` })
+    throw new LocalFailure({ detail: `no port of ${entryPortRange} is free: choose one with --port` })
   })
 }
 

@@ -15,11 +15,14 @@ export const ClusterList = Schema.Struct({
 /** One word: it is written where a program takes it from. */
 const Token = Schema.String.pipe(Schema.pattern(/^[!-~]{1,1024}$/))
 export const NewJoinToken = Schema.Struct({ token: Token, expiresAt: Schema.String })
+const abouts = Schema.Array(Schema.Struct({ name: Schema.String, reason: Schema.String }))
 export const Imported = Schema.Struct({
   added: Schema.Array(Schema.String),
   updated: Schema.Array(Schema.String),
   unchanged: Schema.Array(Schema.String),
-  refused: Schema.Array(Schema.Struct({ name: Schema.String, reason: Schema.String })),
+  refused: abouts,
+  /** Added without the document of the file, which is for another relay's URL. Earlier relays refuse such an entry. */
+  withoutDocument: Schema.optionalWith(abouts, { default: () => [] }),
 })
 
 /** @throws {PathBroken} when the answer is not of this shape */

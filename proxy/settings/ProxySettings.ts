@@ -148,12 +148,15 @@ const distinctClusters = (names: readonly string[]) => {
   return names
 }
 
-/** The auth proxy keeps a stream 30 s longer than the longest time here: what a flag could add, it would not have any more. */
+/** The auth proxy keeps a stream 30 s longer than this: what a flag could add, it would not have any more. */
+export const longestHoldSeconds = proxyHoldMillis / 1000
+
 const holdMillis = (seconds: number | undefined): number => {
-  const longest = proxyHoldMillis / 1000
   if (seconds === undefined) return proxyHoldMillis
-  if (seconds >= 1 && seconds <= longest) return seconds * 1000
-  throw new UsageWrong({ detail: `--hold ${seconds}: expected 1 to ${longest} seconds; it may only shorten the time` })
+  if (seconds >= 1 && seconds <= longestHoldSeconds) return seconds * 1000
+  throw new UsageWrong({
+    detail: `--hold ${seconds}: expected 1 to ${longestHoldSeconds} seconds; it may only shorten the time`,
+  })
 }
 
 const clusterTokens = (

@@ -81,7 +81,10 @@ describe("the admin API", () => {
     ])
     await using other = await startTestRelay({ policy: [{ issuer: "main", clusters: ["*"], role: "admin" }] })
     const post = (body: unknown) => other.call("POST", "/v1/admin/registrations", { token: other.token(), body })
-    expect((await post(file)).body).toEqual({ added: ["edge-1"], updated: [], unchanged: [], refused: [] })
+    expect((await post(file)).body).toEqual({
+      ...{ added: ["edge-1"], updated: [], unchanged: [], refused: [] },
+      withoutDocument: [],
+    })
     expect((await post(file)).body.unchanged).toEqual(["edge-1"])
     await TestAgent.open(other.ws, one)
     const thief = await relay.cluster("edge-1", false)

@@ -1,25 +1,27 @@
 import { readFileSync } from "node:fs"
 import { Args, Command } from "@effect/cli"
-import { Either, Schema } from "effect"
+import { Data, Effect, Either, Schema } from "effect"
 import { described } from "../../platform/commandLine.ts"
 import { decodeConfiguration } from "../../platform/configuration.ts"
-import { pinOf, type Spki } from "../../protocol/keys.ts"
+import { pinOf } from "../../protocol/keys.ts"
 import { exportRegistrations, importRegistrations } from "../admin/transfer.ts"
 import { clusterView } from "../admin/views.ts"
 import { maxImportBytes } from "../configuration/limits.ts"
 import { KeyUnknown, RequestInvalid } from "../refusals.ts"
-import { ClusterName, IdentityKey, RegistrationFile } from "../store/RegistrationEntry.ts"
+import { RegistrationFile } from "../store/RegistrationEntry.ts"
+import { cluster, identityKey } from "./arguments.ts"
 import { config, type Opened, onDatabase } from "./onDatabase.ts"
 
-const cluster = Args.text({ name: "CLUSTER" }).pipe(Args.withDescription("Name of the cluster."))
-const named = (name: string): string => {
-  if (Schema.is(ClusterName)(name)) return name
-  throw new RequestInvalid({ detail: "expected a cluster name: lower-case letters, digits, inner hyphens" })
+/** The rest was imported. */
+class EntriesRefused extends Data.TaggedError("EntriesRefused")<{ readonly names: readonly string[] }> {
+  override get message() {
+    return `refused, for the reasons above: ${this.names.join(", ")}`
+  }
 }
 
 const onCluster = (name: string, description: string, body: (opened: Opened, cluster: string) => unknown) =>
   Command.make(name, { cluster, config }, ({ cluster: given, config: file }) =>
-    onDatabase(file, (opened) => body(opened, named(given))),
+    onDatabase(file, (opened) => body(opened, given)),
   ).pipe(Command.withDescription(description))
 
 const list = Command.make("list", { config }, ({ config: file }) =>
@@ -28,11 +30,8 @@ const list = Command.make("list", { config }, ({ config: file }) =>
   })),
 ).pipe(Command.withDescription("Print all clusters."))
 
-const addKey = Command.make(
-  "add-key",
-  { cluster, key: Args.text({ name: "KEY" }).pipe(Args.withDescription("The key itself, as one word.")), config },
-  ({ cluster: given, key, config: file }) =>
-    onDatabase(file, ({ administration }) => administration.listKey(named(given), identityKey(key))),
+const addKey = Command.make("add-key", { cluster, key: identityKey, config }, ({ cluster: given, key, config: file }) =>
+  onDatabase(file, ({ administration }) => administration.listKey(given, key)),
 ).pipe(
   Command.withDescription(
     described("List a public identity key, a JWK or an SPKI in base64url: the cluster that holds it needs no token.", {
@@ -53,9 +52,8 @@ const removeKey = Command.make(
     pin: Args.text({ name: "PIN" }).pipe(Args.withDescription("sha256:… of the key, as `cluster show` prints it.")),
     config,
   },
-  ({ cluster: given, pin, config: file }) =>
+  ({ cluster: name, pin, config: file }) =>
     onDatabase(file, ({ administration, store }) => {
-      const name = named(given)
       const key = store.clusters.listedKeys(name).find((one) => pinOf(one) === pin)
       if (key === undefined) throw new KeyUnknown()
       administration.unlistKey(name, key)
@@ -90,36 +88,27 @@ const importAll = Command.make(
       const decoded = decodeConfiguration(RegistrationFile, text, file)
       if (Either.isLeft(decoded)) throw decoded.left
       return importRegistrations(store, decoded.right.value, { publicUrl, now: new Date(), actor })
-    }),
+    }).pipe(
+      Effect.filterOrFail(
+        ({ refused }) => refused.length === 0,
+        ({ refused }) => new EntriesRefused({ names: refused.map(({ name }) => name) }),
+      ),
+    ),
 ).pipe(
   Command.withDescription(
-    described("Add the registrations of a file (- is stdin); none is replaced by another identity.", {
-      examples: [
-        [
-          "clusterconnect-relay cluster import clusters.json --config /etc/clusterconnect/relay.yaml",
-          "A file that `cluster export` wrote.",
+    described(
+      "Add the registrations of a file (- is stdin); none is replaced by another identity. Exits 1 when one was refused.",
+      {
+        examples: [
+          [
+            "clusterconnect-relay cluster import clusters.json --config /etc/clusterconnect/relay.yaml",
+            "A file that `cluster export` wrote, here or at a relay with another URL.",
+          ],
         ],
-      ],
-    }),
+      },
+    ),
   ),
 )
-
-const identityKey = (text: string): Spki => {
-  const given = text.startsWith("{") ? parsed(text) : text
-  const decoded = Schema.decodeUnknownEither(IdentityKey)(given)
-  if (Either.isRight(decoded)) return decoded.right
-  throw new RequestInvalid({
-    detail: "expected a public Ed25519 JWK, or the base64url of an Ed25519 SubjectPublicKeyInfo",
-  })
-}
-
-const parsed = (text: string): unknown => {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
-}
 
 export const clusterCommand = Command.make("cluster").pipe(
   Command.withDescription("Registrations of clusters."),

@@ -1,6 +1,6 @@
 import { SQLiteError } from "bun:sqlite"
 import { Options } from "@effect/cli"
-import { Effect, Option, type Scope } from "effect"
+import { Effect, type Scope } from "effect"
 import type { IssuerEntry } from "../../identity/JwtEntry.ts"
 import { type ConfigurationInvalid, loadConfiguration } from "../../platform/configuration.ts"
 import type { Actor } from "../admin/Administration.ts"
@@ -59,16 +59,17 @@ const openFrom = (file: string): Effect.Effect<Opened, ConfigurationInvalid | Da
     return { store, registry, administration, actor, issuers, publicUrl, database }
   })
 
-/** Runs `body` on the database and prints what it returns: text as it is, anything else as JSON, one value, on stdout. */
-export const onDatabase = (file: Option.Option<string> | string, body: (opened: Opened) => unknown) =>
+/** Runs `body` on the database, and prints and returns what it returns: text as it is, anything else as JSON, one value, on stdout. */
+export const onDatabase = <A>(file: string, body: (opened: Opened) => A) =>
   Effect.gen(function* () {
-    const opened = yield* openFrom(typeof file === "string" ? file : Option.getOrThrow(file))
+    const opened = yield* openFrom(file)
     const result = yield* Effect.try({
       try: () => body(opened),
       catch: (error) =>
         error instanceof SQLiteError ? databaseFailure(opened.database, error) : (error as RelayRefusal & Error),
     })
-    if (result === undefined) return
+    if (result === undefined) return result
     const text = typeof result === "string" ? result : JSON.stringify(result, null, 2)
     yield* Effect.sync(() => void process.stdout.write(`${text}\n`))
+    return result
   }).pipe(Effect.scoped)

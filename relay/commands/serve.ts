@@ -1,6 +1,6 @@
 import { Command, Options } from "@effect/cli"
 import { Effect } from "effect"
-import { described } from "../../platform/commandLine.ts"
+import { defaultsTo, described } from "../../platform/commandLine.ts"
 import { levels, logLayer } from "../../platform/logs.ts"
 import { serve as serveRelay } from "../serve.ts"
 
@@ -13,7 +13,7 @@ export const serve = Command.make(
     ),
     logLevel: Options.choice("log-level", levels).pipe(
       Options.withDescription("Least severe log lines that are written."),
-      Options.withDefault("info" as const),
+      defaultsTo("info"),
     ),
   },
   ({ config, logLevel }) => Effect.provide(serveRelay(config), logLayer({ program: "relay", level: logLevel })),

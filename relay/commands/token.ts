@@ -1,13 +1,9 @@
 import { Args, Command, Options } from "@effect/cli"
-import { Option, Schema } from "effect"
+import { Option } from "effect"
 import { described } from "../../platform/commandLine.ts"
 import { tokenView } from "../admin/views.ts"
-import { defaultJoinTokenSeconds, maxJoinTokenSeconds } from "../configuration/limits.ts"
-import { RequestInvalid } from "../refusals.ts"
-import { ClusterName } from "../store/RegistrationEntry.ts"
+import { cluster, joinTokenSeconds } from "./arguments.ts"
 import { config, onDatabase } from "./onDatabase.ts"
-
-const cluster = Args.text({ name: "CLUSTER" }).pipe(Args.withDescription("Name of the cluster."))
 
 const create = Command.make(
   "create",
@@ -19,20 +15,14 @@ const create = Command.make(
         "The token may replace the identity that the cluster has: for a cluster that was built anew.",
       ),
     ),
-    seconds: Options.integer("seconds").pipe(
-      Options.withPseudoName("SECONDS"),
-      Options.withDescription(
-        `How long it is good, at most ${maxJoinTokenSeconds}; ${defaultJoinTokenSeconds} when absent.`,
-      ),
-      Options.optional,
-    ),
+    seconds: joinTokenSeconds,
   },
   ({ cluster: name, config: file, replace, seconds }) =>
-    onDatabase(file, ({ administration }) => {
-      if (!Schema.is(ClusterName)(name))
-        throw new RequestInvalid({ detail: "expected a cluster name: lower-case letters, digits, inner hyphens" })
-      return administration.createToken(name, { replace, seconds: Option.getOrUndefined(seconds) }).token
-    }),
+    onDatabase(
+      file,
+      ({ administration }) =>
+        administration.createToken(name, { replace, seconds: Option.getOrUndefined(seconds) }).token,
+    ),
 ).pipe(
   Command.withDescription(
     described("Make a join token and print it; it is shown only now.", {

@@ -45,8 +45,10 @@ export const RelayConfiguration = Schema.Struct({
   /** scheme://host[:port] under which clients and agents know this relay; it is part of every signature. */
   publicUrl: PublicUrl,
   listen: HostPort,
-  /** Absent: plain text, for use behind a TLS terminator. */
+  /** Absent: plain text, which {@link plainTextFault} takes on a loopback address or behind a TLS terminator. */
   tls: Schema.optional(Schema.Struct({ certFile: Schema.NonEmptyString, keyFile: Schema.NonEmptyString })),
+  /** Something in front of `listen` ends the TLS. */
+  tlsTerminatedElsewhere: Schema.optionalWith(Schema.Boolean, { default: () => false }),
   healthListen: Schema.optionalWith(HostPort, { default: () => "127.0.0.1:9090" }),
   /** The SQLite file; it is made, with mode 0600, when it is missing. */
   database: Schema.NonEmptyString,
@@ -84,3 +86,12 @@ export const listenAddress = (text: string): ListenAddress | undefined => {
   const port = Number(match?.[3])
   return match === null || port > 65_535 ? undefined : { host: match[1] ?? match[2] ?? "", port }
 }
+
+/** Hosts that no packet leaves this machine for. */
+const thisMachine = /^(127\.\d+\.\d+\.\d+|::1|localhost)$/
+
+/** What is wrong with a public port in plain text; undefined where TLS ends in it or, by the configuration's own word, in front of it. */
+export const plainTextFault = ({ listen, tls, tlsTerminatedElsewhere }: RelayConfiguration): string | undefined =>
+  tls !== undefined || tlsTerminatedElsewhere || thisMachine.test(listenAddress(listen)?.host ?? "")
+    ? undefined
+    : `listen: ${listen} without tls would take callers' tokens in plain text; expected tls, or tlsTerminatedElsewhere: true where something in front of it ends the TLS`

@@ -20,7 +20,7 @@ export interface RelayLimits {
 }
 
 export const defaultLimits: RelayLimits = {
-  // streams.md: a browser of clusters with 30 watches, eight times over.
+  // A browser of clusters, as k9s, holds some 30 watches, each in a stream of its own: eight of them are 240.
   streamsPerCaller: 256,
   // One auth proxy takes 2,000 streams; two of them are the default deployment.
   streamsPerCluster: 4_000,
@@ -40,9 +40,7 @@ export const joinFailureWindowMillis = 15 * 60_000
 /** Addresses whose failed joins are remembered; the oldest is forgotten first. At 100 bytes each, 1 MB. */
 export const maxJoinFailureAddresses = 10_000
 
-/** security of enrolment: a join token lives at most this long. */
-export const maxJoinTokenSeconds = 30 * 60
-export const defaultJoinTokenSeconds = 15 * 60
+export { defaultJoinTokenSeconds, maxJoinTokenSeconds } from "../../protocol/enrolment.ts"
 /** Join tokens that exist at a time; they are swept when they expire. */
 export const maxJoinTokens = 10_000
 /** Identity keys listed for one cluster: the present one, the next, and room for a mistake. */

@@ -7,6 +7,7 @@ import type { ClusterMaterial } from "../../protocol/material.ts"
 import { nonceHeader, path, signatureHeader } from "../../protocol/names.ts"
 import { Administration } from "../admin/Administration.ts"
 import { importRegistrations } from "../admin/transfer.ts"
+import type { RegistrationEntry } from "../store/RegistrationEntry.ts"
 import { TestAgent } from "../testing/TestAgent.ts"
 import { publicUrl, startTestRelay, type TestRelay } from "../testing/TestRelay.ts"
 import { OperatorNonces } from "./OperatorNonces.ts"
@@ -65,6 +66,38 @@ describe("identities", () => {
     await expect(TestAgent.open(relay.ws, { ...thief, signedDocument: takeover })).rejects.toThrow(
       "IdentityNotRegistered",
     )
+  })
+
+  test("an import from a relay with another URL takes the identity and leaves the document, and a newer one for this relay is admitted", async () => {
+    const there = await relay.cluster("edge-1", false)
+    const { identityKey } = there.document
+    const elsewhere = newer(there, 5, { relayUrl: "https://old.example.com" })
+    const bring = (clusters: readonly RegistrationEntry[]) =>
+      importRegistrations(
+        relay.store,
+        { clusters },
+        { publicUrl, now: relay.time.wall(), actor: { by: "command", user: "test" } },
+      )
+    const entry = { name: "edge-1", identityKey, document: elsewhere }
+    expect(bring([entry])).toEqual({
+      ...{ added: ["edge-1"], updated: [], unchanged: [], refused: [] },
+      withoutDocument: [
+        { name: "edge-1", reason: `its document is for relay https://old.example.com, not for ${publicUrl}` },
+      ],
+    })
+    expect(bring([entry])).toMatchObject({ unchanged: ["edge-1"], withoutDocument: [] })
+    // Of a time when the cluster was at this relay before.
+    await expect(TestAgent.open(relay.ws, there)).rejects.toThrow("SessionKeyNotListed")
+    await TestAgent.open(relay.ws, { ...there, signedDocument: newer(there, 6) })
+    expect(bring([{ ...entry, document: newer(there, 9, { relayUrl: "https://old.example.com" }) }])).toMatchObject({
+      unchanged: ["edge-1"],
+    })
+    expect(relay.store.clusters.find("edge-1")?.document).toBe(newer(there, 6))
+    const stranger = await relay.cluster("edge-2", false)
+    expect(bring([{ name: "edge-2", identityKey: stranger.document.identityKey, document: elsewhere }])).toMatchObject({
+      added: [],
+      refused: [{ name: "edge-2" }],
+    })
   })
 
   test("a document cannot bar a key by naming it as its predecessor without that key's signature", async () => {

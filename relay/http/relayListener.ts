@@ -8,10 +8,10 @@ import { listenAddress, type RelayConfiguration } from "../configuration/RelayCo
 import { connectionsEnded, connectionsRefused, handshakesFailed, refusals } from "../metrics.ts"
 import type { Front } from "./Front.ts"
 
-/** Opens the public port. */
+/** Opens the public port. The limits in force are those of each moment. */
 export const relayListener = (
   configuration: Pick<RelayConfiguration, "listen" | "tls">,
-  limits: RelayLimits,
+  limits: () => RelayLimits,
   front: Front,
   log: Log,
 ): Effect.Effect<Listener, ListenFailed | KeyPairInvalid> =>
@@ -21,12 +21,16 @@ export const relayListener = (
         ...listenAddress(configuration.listen)!,
         ...(configuration.tls === undefined ? {} : { tls: configuration.tls }),
         admission: {
-          maxConnections: limits.connections,
-          maxUnauthenticated: limits.unauthenticatedSockets,
-          // In plain text everybody has the terminator's address.
-          ...(configuration.tls === undefined
-            ? {}
-            : { maxUnauthenticatedPerAddress: limits.unauthenticatedSocketsPerAddress }),
+          get maxConnections() {
+            return limits().connections
+          },
+          get maxUnauthenticated() {
+            return limits().unauthenticatedSockets
+          },
+          get maxUnauthenticatedPerAddress() {
+            // In plain text everybody has the terminator's address.
+            return configuration.tls === undefined ? undefined : limits().unauthenticatedSocketsPerAddress
+          },
         },
         onRequest: (request, response) => void front.request(request, response),
         onUpgrade: (request, socket, head) => void front.upgrade({ request, socket, head }),

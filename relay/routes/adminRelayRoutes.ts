@@ -90,7 +90,8 @@ export const adminRelayRoutes = (parts: Parts): readonly Route[] => {
       method: "POST",
       path: `${adminPath}/registrations`,
       operationId: "adminImport",
-      summary: "Add registrations; an existing one is never replaced by another identity.",
+      summary:
+        "Add registrations; an existing one is never replaced by another identity. Of one that is added with a document for another relay's URL only the identity is taken: withoutDocument.",
       authentication: "caller",
       takes: registrations,
       gives: object({
@@ -98,6 +99,7 @@ export const adminRelayRoutes = (parts: Parts): readonly Route[] => {
         updated: list(text),
         unchanged: list(text),
         refused: list(object({ name: text, reason: text })),
+        withoutDocument: list(object({ name: text, reason: text })),
       }),
       answer: async (exchange) => {
         await everywhere(exchange)

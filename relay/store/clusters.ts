@@ -6,7 +6,7 @@ export interface Registration {
   readonly name: string
   readonly identityKey: Spki
   readonly document: string | undefined
-  /** 0 without a document. */
+  /** Documents with a lower one are refused. 0 when none has been seen. */
   readonly serial: number
   readonly registeredAt: Date
 }

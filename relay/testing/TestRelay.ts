@@ -115,7 +115,7 @@ export const startTestRelay = async (changes: Record<string, unknown> = {}): Pro
     now: time.wall,
     onAuthenticated,
   })
-  const opened = await Effect.runPromise(relayListener(configuration, settings.limits, front, log))
+  const opened = await Effect.runPromise(relayListener(configuration, () => settings.limits, front, log))
   listener = opened
   const http = `http://127.0.0.1:${opened.port}`
   return {

@@ -4,6 +4,7 @@ import http from "node:http"
 import type { AddressInfo } from "node:net"
 import { join } from "node:path"
 import { jwkOf } from "../../protocol/keys.ts"
+import { newMaterial } from "../../protocol/material.ts"
 import { FarEnd } from "../../proxy/testing/FarEnd.ts"
 import { Home, ProxyProcess } from "../../proxy/testing/ProxyProcess.ts"
 import { startTestRelay, type TestRelay } from "../../relay/testing/TestRelay.ts"
@@ -80,8 +81,29 @@ test("revoke and restore, export and import", async () => {
   expect((await clusters("export", file)).code).toBe(0)
   expect(JSON.parse(await readFile(file, "utf8")).clusters).toMatchObject([{ name: "edge-1" }])
   expect((await clusters("import", file)).err).toContain("0 added, 0 updated, 1 unchanged")
-  const imported = { added: [], updated: [], unchanged: ["edge-1"], refused: [] }
+  const imported = { added: [], updated: [], unchanged: ["edge-1"], refused: [], withoutDocument: [] }
   expect(JSON.parse((await clusters("import", file, "--output", "json")).out)).toEqual(imported)
+})
+
+test("an import says which documents stayed behind, and ends with exit code 1 when a registration is refused", async () => {
+  await relay.cluster("edge-1")
+  const file = join(home.path, "moved.json")
+  const bring = async (name: string) => {
+    const about = { cluster: name, audiences: {}, rootDays: 1, leafDays: 1, now: new Date() }
+    const { document, signedDocument } = await newMaterial({ ...about, relayUrl: "https://old.example.com" })
+    const entry = { name, identityKey: jwkOf(document.identityKey), document: signedDocument }
+    await writeFile(file, JSON.stringify({ clusters: [entry] }))
+    return await clusters("import", file)
+  }
+  const moved = await bring("edge-2")
+  expect([moved.code, moved.err]).toEqual([
+    0,
+    expect.stringMatching(
+      /^1 added, .*\nedge-2: added without its document: .* for relay https:\/\/old\.example\.com, .*\n$/,
+    ),
+  ])
+  const refused = await bring("edge-1")
+  expect([refused.code, refused.err]).toEqual([1, expect.stringContaining("edge-1: refused: ")])
 })
 
 test("a caller without the role is refused with exit code 4, a token that is not accepted with 3", async () => {

@@ -7,8 +7,6 @@ import type { UpgradeProtocol } from "./framing.ts"
 import { PathNotParsed, SessionCheckFailed, SessionForbidden } from "./refusals.ts"
 import { pathOf } from "./target.ts"
 
-export type SessionRefusal = PathNotParsed | SessionForbidden | SessionCheckFailed
-
 /**
  * Kubernetes 1.35 checks `create` for these by itself. Before, the method alone decided: a GET needed only `get`, be it over
  * WebSocket, which has no other method, or over SPDY, where kubectl sends a POST but nobody has to.

@@ -1,12 +1,9 @@
 import { readFileSync } from "node:fs"
 import { watchFiles } from "../../../platform/files.ts"
 
-/** Beyond the file system's notifications; Kubernetes renews a token at 80 % of its life, so a minute's delay never matters. */
-export const rereadMillis = 30_000
-
 /**
- * The token and the roots that the auth proxy uses towards the API server, as their files have them now. A file that cannot be
- * read leaves what was read last: the API server decides whether it is still good.
+ * The token and the roots that the auth proxy uses towards the API server, as their files had them a second ago. A file that cannot
+ * be read leaves what was read last: the API server decides whether it is still good, and its 401 has them read again.
  */
 export class ServiceAccountFiles {
   readonly #tokenFile: string
@@ -29,12 +26,7 @@ export class ServiceAccountFiles {
     this.reread()
     const polled = options.pollMillis === undefined ? {} : { pollMillis: options.pollMillis }
     const watched = watchFiles([options.tokenFile, options.caFile], () => this.reread(), polled)
-    const timer = setInterval(() => this.reread(), rereadMillis)
-    timer.unref()
-    this.#stop = () => {
-      clearInterval(timer)
-      watched.close()
-    }
+    this.#stop = () => watched.close()
   }
 
   /** For the Authorization header of this moment; undefined when there was never one. */

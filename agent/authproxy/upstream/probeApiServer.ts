@@ -1,5 +1,6 @@
 import { Duration, Effect, type Scope } from "effect"
 import type { Caller } from "../../../identity/claimMapping.ts"
+import { probeUser, tokenIdExtra } from "../../../identity/impersonationRoles.ts"
 import type { ApiServer } from "./ApiServer.ts"
 import { askApiServer } from "./askApiServer.ts"
 
@@ -19,8 +20,11 @@ const checksSessionsFrom = [1, 35] as const
 const interval = Duration.seconds(60)
 /** Rights that were just given take a moment to be known everywhere. */
 const intervalUntilAllowed = Duration.seconds(5)
-/** No right comes with this name: the question is only whether a request under another name gets through. */
-const probed: Caller = { username: "clusterconnect-probe", groups: [], uid: undefined, extra: {} }
+/**
+ * No right comes with this name: the question is only whether a request under another name gets through. With the extra key that
+ * every caller has: a role that leaves it out lets nobody in.
+ */
+const probed: Caller = { username: probeUser, groups: [], uid: undefined, extra: { [tokenIdExtra]: [probeUser] } }
 
 /**
  * Looks at once, every 5 s until impersonation works, and every minute then, while the scope lives. Never fails; what is not known is treated as the worst case. `known` is

@@ -4,7 +4,7 @@ import type { Dial, DialFailure } from "../../../protocol/control.ts"
 import { callerHashHeader, clientAddressHeader, instanceHeader, path } from "../../../protocol/names.ts"
 import { carrierMaxPayload } from "../../../protocol/splice.ts"
 
-/** From the order to the auth proxy's 101, over all addresses tried: streams.md, Opening. */
+/** From the order to the auth proxy's 101, over all addresses tried. */
 export const connectMillis = 3_000
 /** One address that does not answer must leave time for the next. */
 const attemptMillis = 1_000

@@ -41,8 +41,8 @@ export const authProxy = (
   ...changes,
 })
 /** The same whose probe of impersonation said this. */
-export const probing = (impersonation: "unknown" | "allowed" | "forbidden") =>
-  authProxy({}, { impersonation: { apiServer: { impersonation, checkedAt: "2026-01-01T00:00:00Z" } } })
+export const probing = (impersonation: "unknown" | "allowed" | "forbidden", checkedAt = "2026-01-01T00:00:00Z") =>
+  authProxy({}, { impersonation: { apiServer: { impersonation, checkedAt } } })
 
 /** A Deployment of two pods whose rollout is over, as its controller says it. */
 export const deployment = (component: "agent" | "auth-proxy", status: object = {}): KubernetesObject => ({
@@ -78,6 +78,7 @@ export const healthy: Found = {
   authProxies: [authProxy(), authProxy({ name: "cc-edge-auth-proxy-2" })],
   configurationHash: "h1",
   bound,
+  role: undefined,
   relayAudienceAllowed: false,
   rotation: undefined,
 }

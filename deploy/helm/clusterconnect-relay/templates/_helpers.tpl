@@ -36,6 +36,8 @@ app.kubernetes.io/component: relay
 {{- $_ := set $config "database" "/var/lib/clusterconnect/relay.db" -}}
 {{- if $tls.secretName -}}
 {{- $_ := set $config "tls" (dict "certFile" "/etc/clusterconnect-tls/tls.crt" "keyFile" "/etc/clusterconnect-tls/tls.key") -}}
+{{- else -}}
+{{- $_ := set $config "tlsTerminatedElsewhere" true -}}
 {{- end -}}
 {{- if .Values.downloads.claimName -}}
 {{- $_ := set $config "downloadDirectory" "/srv/downloads" -}}
