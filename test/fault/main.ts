@@ -16,6 +16,7 @@ import {
 } from "./faults.ts"
 import { cpSession, forwardSession } from "./sessions/copySessions.ts"
 import { attachSession, execSession, logsSession, watchSession } from "./sessions/lineSession.ts"
+import { shortBeforeUs } from "./sessions/shortStreams.ts"
 import { startStage } from "./startStage.ts"
 
 /**
@@ -54,6 +55,9 @@ try {
   const stage = await startStage(stack, { seed, megabytes, onProgress: say })
   const { kubectl } = stage.user
   const copy = { side: kubectl, within: stage.network.within, sha256: stage.sha256, megabytes }
+  const bytes = megabytes * 1e6
+  let taken = 0
+  const takeShort = () => shortBeforeUs(stage.world.authProxy.log, stage.user.proxy.log, bytes) >= ++taken
   const first = await strikeAll(
     stage,
     [
@@ -61,7 +65,7 @@ try {
         execSession(kubectl, protocol),
         attachSession(kubectl, protocol),
         forwardSession({ ...copy, protocol, seconds: downloadSeconds }),
-        cpSession({ ...copy, protocol }),
+        cpSession({ ...copy, protocol, takeShort }),
       ]),
       logsSession(kubectl),
       watchSession(kubectl),

@@ -1,6 +1,6 @@
 /**
  * `bun run test:long tails [--times N] [--direct N] [--only TEXT]`: the last bytes of what comes out of a pod, into a kubectl that lags behind, over both
- * protocols; through us and, as the control, beside the API server. A server that is done closes while megabytes are still in queues, and a
+ * protocols; through us and, as the control, beside the API server: also into a client that sends nothing. A server that is done closes while megabytes are still in queues, and a
  * ping of kubectl's that meets its closed socket throws them away. Exits with 1 when anything through us was short.
  */
 import { mkdtempSync, rmSync } from "node:fs"
@@ -11,7 +11,7 @@ import { group, namespace, prepareObjects } from "../fault/faultObjects.ts"
 import type { Protocol } from "../fault/sessions/Session.ts"
 import { table } from "../plots/table.ts"
 import { startWorld } from "../world/World.ts"
-import { disturbedCopy, type Reading, slowExec, stopped } from "./readers.ts"
+import { disturbedCopy, type Reading, silentExec, slowExec, stopped } from "./readers.ts"
 
 const option = (name: string, otherwise: number): number => {
   const at = process.argv.indexOf(`--${name}`)
@@ -24,6 +24,8 @@ const megabytes = 50
 const slowBytes = 16_000_000
 /** Copies are disturbed when one to twelve times as much is left: up to what all queues of the way hold together. */
 const stepBytes = 700_000
+/** From nothing to more than all queues hold, once for each step. */
+const silentTimes = 24
 /** Slow readers cost nothing but time; copies want the machine. */
 const slowAtOnce = 10
 const say = (line: string) => console.error(`tails: ${line}`)
@@ -90,6 +92,19 @@ try {
     bytes: slowBytes,
     read: () => slowExec(way.side, protocol, slowBytes),
   })
+  await world.cluster.admin(["create", "serviceaccount", "silent", "-n", namespace])
+  const bind = ["create", "rolebinding", "silent", "-n", namespace, "--clusterrole=admin"]
+  await world.cluster.admin([...bind, `--serviceaccount=${namespace}:silent`])
+  const token = (await world.cluster.admin(["create", "token", "silent", "-n", namespace])).trim()
+  const silent: Case = {
+    label: "direct, websocket: exec, a client that sends nothing stopped near the end",
+    times: silentTimes,
+    atOnce: slowAtOnce,
+    sha256: whole,
+    bytes: megabytes * 1e6,
+    read: (index) =>
+      silentExec(world.cluster, token, megabytes * 1e6, megabytes * 1e6 - stepBytes * (1 + (index % silentTimes))),
+  }
   const us: Way = { name: "through us", side: user.kubectl, times }
   const without: Way = { name: "direct", side: direct, times: directTimes }
   const cases = (["websocket", "spdy"] as const).flatMap((protocol) => [
@@ -101,6 +116,7 @@ try {
     copies(us, protocol, "relay killed", () => world.restartRelay("SIGKILL")),
     copies(us, protocol, "agent killed", () => world.restartAgent("SIGKILL")),
   ])
+  cases.push(silent)
   const results = []
   for (const one of cases.filter(({ label }) => label.includes(only))) results.push(await measured(one))
   console.log(

@@ -1,11 +1,15 @@
 import { createHash } from "node:crypto"
 import { once } from "node:events"
 import { rmSync, statSync } from "node:fs"
+import { createInterface } from "node:readline"
 import { setTimeout as after } from "node:timers/promises"
+import { fileURLToPath } from "node:url"
+import type { Cluster } from "../cluster/Cluster.ts"
 import type { Side } from "../e2e/sides.ts"
 import { namespace } from "../fault/faultObjects.ts"
 import { type Protocol, protocols } from "../fault/sessions/Session.ts"
 import { sha256Of } from "./sha256Of.ts"
+import type { SilentEnd, SilentExec } from "./silentExec.ts"
 
 /** What came out of a pod into a reader that lags behind the server. */
 export interface Reading {
@@ -42,6 +46,38 @@ export const slowExec = async (side: Side, protocol: Protocol, bytes: number): P
   await once(output, "end")
   const [code] = await exited
   return { bytes: got, sha256: hash.digest("hex"), code, said }
+}
+
+/**
+ * `head -c` by exec over WebSocket, beside the API server, into a client that stands still at this byte and never sends one: whatever is missing was lost
+ * between the API server and the container.
+ */
+export const silentExec = async (
+  cluster: Cluster,
+  token: string,
+  bytes: number,
+  stopAtBytes: number,
+): Promise<Reading> => {
+  const command = ["head", "-c", `${bytes}`, "/www/data"].map((word) => `command=${encodeURIComponent(word)}`)
+  const url = `${cluster.api.url.replace(/^http/, "ws")}/api/v1/namespaces/${namespace}/pods/files/exec?stdout=true&${command.join("&")}`
+  const asked: SilentExec = { url, ca: cluster.caPem, token, stopAtBytes }
+  const program = fileURLToPath(new URL("silentExec.ts", import.meta.url))
+  const child = cluster.spawn(process.execPath, [program], { stdio: "pipe" })
+  child.stdin!.end(JSON.stringify(asked))
+  const exited = once(child, "close") as Promise<[number | null]>
+  let said = ""
+  child.stderr!.on("data", (chunk) => {
+    said += chunk
+  })
+  const printed = createInterface({ input: child.stdout! })[Symbol.asyncIterator]()
+  if ((await printed.next()).value === "stopped") {
+    await after(stoppedMillis)
+    process.kill(child.pid!, "SIGCONT")
+  }
+  const line = (await printed.next()).value
+  const [code] = await exited
+  const end: SilentEnd = line === undefined ? { bytes: 0, sha256: "", said } : JSON.parse(line)
+  return { ...end, code }
 }
 
 /** A program stands still for longer than a ping's time. */

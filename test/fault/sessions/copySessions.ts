@@ -66,14 +66,24 @@ export const forwardSession = (options: CopyOptions & { readonly seconds: number
 /** How often a copy's file is looked at. */
 const lookMillis = 250
 
-/** `kubectl cp` of the whole file again and again, so that faults always find one under way. It speaks by its file, which grows. */
-export const cpSession = ({ side, protocol, sha256, megabytes }: CopyOptions): Session => {
+export interface CpOptions extends CopyOptions {
+  /** Takes one of the streams that were short when they reached us (`shortStreams.ts`); false when none is left. */
+  readonly takeShort: () => boolean
+}
+
+/**
+ * `kubectl cp` of the whole file again and again, so that faults always find one under way. It speaks by its file, which grows. What is refused
+ * before its first byte is no session yet, and what was short when it reached us was lost inside the cluster: both are counted and no loss.
+ */
+export const cpSession = ({ side, protocol, sha256, megabytes, takeShort }: CpOptions): Session => {
   const name = `cp ${protocol}`
   const arrivals: number[] = []
   const faults: string[] = []
   const started = Promise.withResolvers<void>()
   const folder = mkdtempSync(join(tmpdir(), "clusterconnect-cp-"))
   let copies = 0
+  let refused = 0
+  let short = 0
   let finishing = false
   const copying = (async () => {
     for (; !finishing; copies += 1) {
@@ -92,8 +102,13 @@ export const cpSession = ({ side, protocol, sha256, megabytes }: CopyOptions): S
       const code = await new Promise<number | null>((resolve) => child.once("close", resolve))
       clearInterval(looking)
       const found = code === 0 ? await sha256Of(file) : ""
-      if (found !== sha256)
-        faults.push(`copy ${copies + 1}: ${code === 0 ? "wrong bytes" : errors.join("").slice(-200)}`)
+      const said = code === 0 ? "wrong bytes" : errors.join("").slice(-200).trim()
+      if (found !== sha256) {
+        const arrived = statSync(file, { throwIfNoEntry: false })?.size ?? 0
+        if (code !== 0 && arrived === 0) refused += 1
+        else if (said.includes("unexpected EOF")) short += 1
+        else faults.push(`copy ${copies + 1}: ${said}`)
+      }
       arrivals.push(performance.now())
       await rm(file, { force: true })
     }
@@ -107,9 +122,15 @@ export const cpSession = ({ side, protocol, sha256, megabytes }: CopyOptions): S
       finishing = true
       await copying
       await rm(folder, { recursive: true, force: true })
+      for (let left = short; left > 0; left -= 1)
+        if (!takeShort()) faults.push("a copy ended short that was not short when it reached us")
+      const remarks = [
+        ...(refused > 0 ? [`${refused} refused before their first byte`] : []),
+        ...(short > 0 ? [`${short} short when they reached the auth proxy`] : []),
+      ]
       return {
         name,
-        carried: `${copies} copies of ${megabytes} MB`,
+        carried: [`${copies} copies of ${megabytes} MB`, ...remarks].join("; "),
         lost: faults.length === 0 ? undefined : faults.slice(0, 2).join("; "),
       }
     },
