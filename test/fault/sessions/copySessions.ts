@@ -72,8 +72,8 @@ export interface CpOptions extends CopyOptions {
 }
 
 /**
- * `kubectl cp` of the whole file again and again, so that faults always find one under way. It speaks by its file, which grows. What is refused
- * before its first byte is no session yet, and what was short when it reached us was lost inside the cluster: both are counted and no loss.
+ * `kubectl cp` of the whole file again and again, so that faults always find one under way. It speaks by its file, which grows. A copy that does not
+ * bring the whole file is lost, wherever that happened; where it is known, the words say it.
  */
 export const cpSession = ({ side, protocol, sha256, megabytes, takeShort }: CpOptions): Session => {
   const name = `cp ${protocol}`
@@ -82,7 +82,6 @@ export const cpSession = ({ side, protocol, sha256, megabytes, takeShort }: CpOp
   const started = Promise.withResolvers<void>()
   const folder = mkdtempSync(join(tmpdir(), "clusterconnect-cp-"))
   let copies = 0
-  let refused = 0
   let short = 0
   let finishing = false
   const copying = (async () => {
@@ -105,7 +104,7 @@ export const cpSession = ({ side, protocol, sha256, megabytes, takeShort }: CpOp
       const said = code === 0 ? "wrong bytes" : errors.join("").slice(-200).trim()
       if (found !== sha256) {
         const arrived = statSync(file, { throwIfNoEntry: false })?.size ?? 0
-        if (code !== 0 && arrived === 0) refused += 1
+        if (code !== 0 && arrived === 0) faults.push(`copy ${copies + 1}, before its first byte: ${said}`)
         else if (said.includes("unexpected EOF")) short += 1
         else faults.push(`copy ${copies + 1}: ${said}`)
       }
@@ -123,14 +122,10 @@ export const cpSession = ({ side, protocol, sha256, megabytes, takeShort }: CpOp
       await copying
       await rm(folder, { recursive: true, force: true })
       for (let left = short; left > 0; left -= 1)
-        if (!takeShort()) faults.push("a copy ended short that was not short when it reached us")
-      const remarks = [
-        ...(refused > 0 ? [`${refused} refused before their first byte`] : []),
-        ...(short > 0 ? [`${short} short when they reached the auth proxy`] : []),
-      ]
+        faults.push(takeShort() ? "a copy was short when it reached the auth proxy" : "a copy ended short")
       return {
         name,
-        carried: [`${copies} copies of ${megabytes} MB`, ...remarks].join("; "),
+        carried: `${copies} copies of ${megabytes} MB`,
         lost: faults.length === 0 ? undefined : faults.slice(0, 2).join("; "),
       }
     },
