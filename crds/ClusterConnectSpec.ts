@@ -9,14 +9,19 @@ const SecretReference = (description: string) =>
     key: text("Key in this Secret.", 253, { pattern: /^[-._a-zA-Z0-9]+$/ }),
   }).pipe(described(description))
 
+/** The relay's own and a few for each of its issuers; of issuers sixteen are already more than was seen. */
+const maximumRelayAudiences = 64
+
 const Relay = Schema.Struct({
   url: text("The relay's public URL: https://host or https://host:port, without a path.", 300, {
     pattern: /^https:\/\/([A-Za-z0-9]([-A-Za-z0-9.]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?\/?$/,
   }),
-  audience: optional(
-    text(
-      "The audience of tokens for the relay; such tokens are refused here. Default: clusterconnect:<relay host>.",
-      512,
+  audiences: optional(
+    list(
+      "Every audience that the relay accepts, its own and those of its issuers (issuer.audiences); a token for one of them is refused here, because the relay could use it as its user. A list replaces the default: clusterconnect:<relay host>.",
+      text("An audience.", 512),
+      maximumRelayAudiences,
+      { minimum: 1, listType: "set" },
     ),
   ),
   caBundle: optional(

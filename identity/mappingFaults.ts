@@ -21,11 +21,17 @@ export const withDefaultAudience = <Entry extends IssuerEntry>(
 ): readonly Entry[] =>
   entries.map((entry) => ({ ...entry, issuer: { ...entry.issuer, audiences: entry.issuer.audiences ?? [audience] } }))
 
-/** The first entry that takes tokens for this audience; with the relay's, the relay could use such a token as its user. */
-export const entryAccepting = <Entry extends IssuerEntry>(
-  entries: readonly Entry[],
-  audience: string,
-): Entry | undefined => entries.find(({ issuer }) => issuer.audiences?.includes(audience))
+/** The first entry that takes tokens for one of the relay's audiences, and which: the relay could use such a token as its user. */
+export const sharedAudience = (
+  entries: readonly IssuerEntry[],
+  relayAudiences: readonly string[],
+): { readonly entry: IssuerEntry; readonly audience: string } | undefined => {
+  for (const entry of entries) {
+    const audience = relayAudiences.find((one) => entry.issuer.audiences?.includes(one))
+    if (audience !== undefined) return { entry, audience }
+  }
+  return undefined
+}
 
 /** Accepts entries that the auth proxy can use as they are, else says everything that is wrong with them. */
 export const checkEntries = (entries: readonly JwtEntry[]): Either.Either<readonly JwtEntry[], EntriesRefused> => {

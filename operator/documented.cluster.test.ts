@@ -9,7 +9,8 @@ import { askApiServer } from "../agent/authproxy/upstream/askApiServer.ts"
 import { probeApiServer } from "../agent/authproxy/upstream/probeApiServer.ts"
 import { ServiceAccountFiles } from "../agent/authproxy/upstream/ServiceAccountFiles.ts"
 import { operatorDeployment } from "../deploy/manifests/operatorWorkload.ts"
-import { impersonationRole, tokenIdExtra } from "../identity/impersonationRoles.ts"
+import { impersonationRole, impersonationRoles, tokenIdExtra } from "../identity/impersonationRoles.ts"
+import { provideHelm } from "../test/cluster/delivery/provideHelm.ts"
 import { ChildrenCluster, namespace } from "../test/operator/ChildrenCluster.ts"
 import { eventually } from "../test/world/eventually.ts"
 import { childrenOf } from "./children/childrenOf.ts"
@@ -123,6 +124,31 @@ test("the narrowed role as a patch of kustomize replaces the rules of its role w
   const objects = text.split("\n---\n").map((one) => parse(one))
   const { metadata, rules } = parse(narrowed)
   expect(objects.find((one) => one.metadata.name === metadata.name)).toMatchObject({ rules })
+})
+
+test("the roles stay when Helm's values leave them out, as documented, and the narrowed one takes its place", async () => {
+  const { admin, kubectl, adminKubeconfig, run } = cluster.cluster
+  const directory = folder("helm")
+  writeFileSync(join(directory, "narrowed.yaml"), narrowed)
+  const row = /^\| Helm \|.*$/m.exec(readFileSync(new URL("../docs/security.md", import.meta.url), "utf8"))?.[0] ?? ""
+  const [annotate = "", apply = ""] = [...row.matchAll(/`(kubectl [^`]*)`/g)].map(([, command]) => command)
+  const sh = (command: string) =>
+    run("sh", ["-euc", `cd ${directory}; kubectl() { ${kubectl} "$@"; }; ${command}`], {
+      env: { ...process.env, KUBECONFIG: adminKubeconfig },
+    })
+  const ours = ["clusterrole", "--selector=app.kubernetes.io/component=auth-proxy"]
+  const names = impersonationRoles.map(({ metadata }) => `clusterrole.rbac.authorization.k8s.io/${metadata.name}`)
+  const helm = await provideHelm(cluster.cluster, (line) => console.error(line))
+  const release = ["cc", join(deploy, "helm/clusterconnect"), `--namespace=${namespace}`, "--set=crds.enabled=false"]
+  await admin(["delete", ...ours])
+  await helm(["install", ...release])
+  expect(await sh(annotate)).toMatchObject({ code: 0 })
+  await helm(["upgrade", ...release, "--set=impersonationRoles.enabled=false"])
+  expect((await admin(["get", ...ours, "--output=name"])).trim().split("\n")).toEqual(names.toSorted())
+  expect(await sh(apply)).toMatchObject({ code: 0, stderr: "" })
+  await helm(["upgrade", ...release, "--set=impersonationRoles.enabled=false"])
+  await helm(["uninstall", "cc", `--namespace=${namespace}`, "--no-hooks"])
+  expect(await cluster.run(boundRole("Constrained", "ReadWrite"))).toMatchObject({ is: "narrowed" })
 })
 
 test("the network policy that lets metrics be read is one, and names a port that every pod has", async () => {

@@ -4,4 +4,5 @@ import { checkRuntime } from "../platform/version.ts"
 import { program } from "./program.ts"
 
 checkRuntime()
-runProgram(program, { name: "clusterconnect-operator", logs: "operator" })
+// Only what goes on running has a log; `uninstall` answers a person.
+runProgram(program, { name: "clusterconnect-operator", logs: process.argv[2] === "uninstall" ? undefined : "operator" })

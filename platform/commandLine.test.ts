@@ -71,6 +71,14 @@ describe("the command line of", () => {
     expect([code, stdout]).toEqual([2, ""])
     expect(stderr).toBe(`${expected} (see ${expected.slice(0, expected.indexOf(":"))} --help)\n`)
   })
+  test("operator: uninstall says in plain text what failed, run in a line of its log", async () => {
+    const missing = ["--kubeconfig", "/nonexistent/file"]
+    const [once, running] = [await said("operator", "uninstall", ...missing), await said("operator", "run", ...missing)]
+    expect([once.code, once.stdout]).toEqual([1, ""])
+    expect(once.stderr).toMatch(/^clusterconnect-operator: read kubeconfig: [^\n]*\/nonexistent\/file[^\n]*\n$/)
+    expect(running.code).toBe(1)
+    expect(JSON.parse(running.stderr)).toMatchObject({ level: "error", program: "operator" })
+  })
   test("agent: an option that may be repeated is understood with = as well", async () => {
     const { stderr } = await said("agent", "tunnel", "--ca-file=/nonexistent/a.pem", "--ca-file=/nonexistent/b.pem")
     expect(stderr).not.toContain("--help")

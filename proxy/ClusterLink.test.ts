@@ -19,7 +19,7 @@ const memory = (initial?: KnownCluster) => {
   const known = {
     path: "",
     find: async () => state.remembered,
-    audiences: async () => [],
+    audiences: async () => new Map(),
     remember: async (_relay: string, _cluster: string, seen: KnownCluster) => {
       state.remembered = seen
     },
@@ -117,7 +117,7 @@ describe("the identity of a cluster", () => {
     expect(state.remembered?.pin).toBe(pinOf(spkiOf(next)))
     // A relay that kept the old document shows it to a user whose profile has the old pin.
     far.document = old
-    expect(await refusal({ trust: { known, givenPin: before.pin } })).toMatchObject({ cause: "SerialLower" })
+    expect(await refusal({ trust: { known, givenPin: before.pin } })).toMatchObject({ cause: "IdentityRetired" })
     expect(state.remembered?.pin).toBe(pinOf(spkiOf(next)))
   })
   test("is refused with an older document, another cluster's, another relay's, or a wrong signature", async () => {
@@ -178,8 +178,44 @@ describe("a cluster token that was brought", () => {
       cause: "IssuerNotAccepted",
     })
     expect(sent()).toBe(0)
+  })
+  test("needs the cluster's own audience, or the user's word, where the document names none: it could name none to get any", async () => {
     far.publish({ audiences: {} })
-    await serves({ clusterToken: jwt({ aud: "another" }) })
+    const another = `${far.relayAudience}/edge-2`
+    for (const aud of ["another", another])
+      expect(await refusal({ clusterToken: jwt({ aud }) })).toMatchObject({ cause: "ClusterAudienceMissing" })
+    expect(sent()).toBe(0)
+    await serves({ clusterToken: jwt({ aud: far.clusterAudience }) })
+    await serves({ clusterToken: jwt({ aud: "another" }), audience: "another" })
+  })
+  test("is not sent to a cluster whose document names another cluster's audience", async () => {
+    const another = `${far.relayAudience}/edge-2`
+    far.publish({ audiences: { "https://idp.example": another } })
+    expect(await refusal({ clusterToken: jwt({ aud: another }) })).toMatchObject({
+      _tag: "NotAuthenticated",
+      cause: "TokenOpensOthers",
+    })
+    const { known } = memory()
+    far.publish({ audiences: { "https://idp.example": "api://edge-2" } })
+    const other = { ...(known as object), audiences: async () => new Map([["edge-2", ["api://edge-2"]]]) } as never
+    const clusterToken = jwt({ aud: "api://edge-2" })
+    expect(await refusal({ clusterToken, trust: { known: other } })).toMatchObject({ cause: "TokenOpensOthers" })
+    expect(sent()).toBe(0)
+    await serves({ clusterToken, audience: "api://edge-2", trust: { known: other } })
+  })
+  test("is looked at again at every use: its file may hold another cluster's by then", async () => {
+    let text = jwt({ aud: "the-cluster" })
+    const clusterTokens = { current: async () => text, described: "test" }
+    const near = await NearEnd.start(far, { clusterTokens })
+    expect((await near.get("/api")).status).toBe(200)
+    const before = far.requests.length
+    text = jwt({ aud: `${far.relayAudience}/edge-2` })
+    const refused = await near.get("/api")
+    expect([refused.status, far.requests.length]).toEqual([401, before])
+    expect(refused.body).toContain("ClusterAudienceMissing")
+    text = jwt({ aud: "the-cluster", jti: "fresh" })
+    expect((await near.get("/api")).status).toBe(200)
+    await near.stop()
   })
   test("is sent with another audience where the user says that the cluster takes it", async () => {
     await serves({ clusterToken: jwt({ aud: "second" }), audience: "second" })
@@ -202,11 +238,23 @@ describe("the relay token", () => {
     expect(far.relayCalls.length).toBe(1)
     await serves({ relayToken: jwt({ aud: [far.relayAudience, "the-cluster"] }), singleAudience: true })
   })
-  test("that the first document shows to open a cluster is held back at the next start: what was learnt is remembered", async () => {
+  test("cannot be closed off by a cluster: a document that names an audience of it is refused and not remembered", async () => {
     const { state, known } = memory()
     const relayToken = jwt({ aud: [far.relayAudience, "the-cluster"] })
-    expect(await refusal({ relayToken, trust: { known } })).toMatchObject({ cause: "RelayTokenOpensCluster" })
-    expect(state.remembered?.audiences).toEqual(["the-cluster"])
+    const failure = await refusal({ relayToken, trust: { known } })
+    expect(failure).toMatchObject({ cause: "RelayTokenOpensCluster" })
+    expect((failure as Error).message).toContain("cluster edge-1")
+    expect(state.remembered).toBeUndefined()
+    expect(far.streams.statistics().opened).toBe(0)
+  })
+  test("is held back from the start where any cluster was remembered to take it, and the refusal names that cluster", async () => {
+    const relayToken = jwt({ aud: [far.relayAudience, "account"] })
+    for (const cluster of ["edge-1", "edge-2"]) {
+      const refused = await refusal({ relayToken, remembered: new Map([[cluster, ["account"]]]) })
+      expect(refused).toMatchObject({ cause: "RelayTokenOpensCluster" })
+      expect((refused as Error).message).toContain(`a document of cluster ${cluster}`)
+    }
+    expect(far.relayCalls).toEqual([])
   })
   test("cannot be closed off by a cluster: a document that takes the relay's own audience is refused and not remembered", async () => {
     far.publish({ audiences: { "https://idp.example": far.relayAudience } })

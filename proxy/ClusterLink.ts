@@ -1,5 +1,6 @@
 import { Either } from "effect"
 import type { Log } from "../platform/logs.ts"
+import { defaultClusterAudience } from "../protocol/names.ts"
 import type { WindowBudget } from "../protocol/stream/WindowBudget.ts"
 import { ConnectionPool } from "./connections/ConnectionPool.ts"
 import { EndToEndConnection } from "./connections/EndToEndConnection.ts"
@@ -21,6 +22,8 @@ export interface LinkOptions {
   readonly token: ClusterTokenSource
   /** What the user says that the cluster's audience is. */
   readonly audience: string | undefined
+  readonly relayAudience: string
+  readonly singleAudience: boolean
   readonly relay: RelayClient
   readonly gate: RelayTokenGate
   readonly trust: Pick<TrustOptions, "known" | "givenPin" | "acceptNewPin" | "confirm">
@@ -34,6 +37,8 @@ export interface LinkOptions {
 export interface ClusterLink {
   readonly cluster: string
   readonly trust: ClusterTrust
+  /** The caller's token for the cluster, as it is now. Rejects with a PathFailure, also when the present one belongs elsewhere. */
+  readonly token: () => Promise<string>
   readonly pool: ConnectionPool<EndToEndConnection>
   /** The way to the cluster as it is now. */
   readonly path: () => PathState
@@ -56,16 +61,12 @@ export const clusterLink = async (options: LinkOptions): Promise<ClusterLink> =>
     accept: (document) => gate.accept(cluster, Object.values(document.audiences)),
     onTrusted: async (document) => {
       token.adopt?.(document.audiences)
-      await gate.learn(Object.values(document.audiences))
+      await gate.learn(cluster, Object.values(document.audiences))
     },
   })
   if (token.adopt !== undefined) await checkToken()
-  // A token that was brought may be another cluster's, which could then act as the user there.
-  else
-    Either.getOrThrowWith(
-      expectedByCluster(await token.current(), trust.document.audiences, audience),
-      (refusal) => refusal,
-    )
+  const currentToken = token.adopt === undefined ? broughtToken(options, trust) : () => token.current()
+  await currentToken()
   const streams = new OpenStreams()
   const health = reachability(cluster, log, report, streams.closing)
   const pool = new ConnectionPool(cluster, () => health.watch(connection(options, trust, streams)))
@@ -73,7 +74,30 @@ export const clusterLink = async (options: LinkOptions): Promise<ClusterLink> =>
     pool.close()
     return streams.close()
   }
-  return { cluster, trust, pool, path: () => pathState(pool.path, health.broken()), close }
+  return { cluster, trust, token: currentToken, pool, path: () => pathState(pool.path, health.broken()), close }
+}
+
+/**
+ * A token that was brought may be another cluster's, and this one could then act as the user there: each is looked at against the
+ * document before it goes out, because its file may hold another by then.
+ */
+const broughtToken = (options: LinkOptions, trust: ClusterTrust): (() => Promise<string>) => {
+  const { cluster, token, audience: named, relay, relayAudience, singleAudience } = options
+  const ownAudience = defaultClusterAudience(relay.relay, cluster)
+  let good: { readonly text: string; readonly document: ClusterTrust["document"] } | undefined
+  return async () => {
+    const text = await token.current()
+    const { document } = trust
+    if (good?.text === text && good.document === document) return text
+    const remembered = await options.trust.known.audiences(relay.relay)
+    const about = { cluster, ownAudience, relayAudience, singleAudience, remembered }
+    Either.getOrThrowWith(
+      expectedByCluster(text, { ...about, audiences: document.audiences, named }),
+      (refusal) => refusal,
+    )
+    good = { text, document }
+    return text
+  }
 }
 
 /** One end-to-end connection. A certificate that does not verify may only be newer than the document: it is fetched again once. */

@@ -11,7 +11,7 @@ import type { Report } from "./events/ClientEvent.ts"
 import { UsageWrong } from "./failures.ts"
 import type { Readiness } from "./readiness/Readiness.ts"
 import { RelayClient } from "./relay/RelayClient.ts"
-import type { ClusterSettings, ProxySettings } from "./settings/ProxySettings.ts"
+import type { ProxySettings } from "./settings/ProxySettings.ts"
 import { RelayTokenGate } from "./tokens/RelayTokenGate.ts"
 import { askForPin } from "./trust/askForPin.ts"
 import type { FirstSight } from "./trust/ClusterTrust.ts"
@@ -20,12 +20,6 @@ import { KnownClusters } from "./trust/KnownClusters.ts"
 /** All streams of the process together; each has 16 KiB per direction beside it. */
 const windowBudgetBytes = 256 * 1024 * 1024
 
-/** The way to one cluster, and the caller's token for it. */
-export interface Linked {
-  readonly link: ClusterLink
-  readonly token: ClusterSettings["token"]
-}
-
 /** Ways to the clusters of these settings, whose identities were confirmed; open while the scope lives. Fails with a ClientFailure. */
 export const clusterLinks = (
   settings: ProxySettings,
@@ -33,11 +27,11 @@ export const clusterLinks = (
   log: Log,
   readiness: Readiness,
   report: Report,
-): Effect.Effect<readonly Linked[], unknown, Scope.Scope> =>
+): Effect.Effect<readonly ClusterLink[], unknown, Scope.Scope> =>
   Effect.gen(function* () {
     const known = new KnownClusters(join(places.configuration, "known-clusters.json"))
     const roots = yield* attempt(() => trustedRoots(settings.caFile))
-    const rememberedAudiences = yield* attempt(() => known.audiences(settings.relay))
+    const remembered = yield* attempt(() => known.audiences(settings.relay))
     const gate = new RelayTokenGate({
       source: settings.relayToken,
       relayAudience: settings.relayAudience,
@@ -46,7 +40,7 @@ export const clusterLinks = (
         ...settings.clusters.map(({ cluster }) => defaultClusterAudience(settings.relay, cluster)),
         ...settings.clusters.flatMap(({ audience }) => (audience === undefined ? [] : [audience])),
       ],
-      rememberedAudiences,
+      remembered,
       singleAudience: settings.singleAudience,
     })
     const relay = new RelayClient({
@@ -59,19 +53,20 @@ export const clusterLinks = (
     const interactive = process.stdin.isTTY === true && process.stderr.isTTY === true
     const ask = askForPin({ input: process.stdin, output: process.stderr })
     const confirm = interactive ? (sight: FirstSight) => readiness.unhurried(ask(sight)) : undefined
-    const linked: Linked[] = []
-    yield* Effect.addFinalizer(() => Effect.promise(() => Promise.all(linked.map(({ link }) => link.close()))))
+    const linked: ClusterLink[] = []
+    yield* Effect.addFinalizer(() => Effect.promise(() => Promise.all(linked.map((link) => link.close()))))
     // One after the other: a person answers one question at a time.
+    const { relayAudience, singleAudience } = settings
     for (const { cluster, token, audience, pin } of settings.clusters) {
       const trust = { known, givenPin: pin, acceptNewPin: settings.acceptNewPin, confirm }
       const { holdMillis } = settings
       const within = { gate, trust, budget, holdMillis, log: log.with({ cluster }), report }
-      const options = { cluster, token, audience, relay, ...within }
+      const options = { cluster, token, audience, relayAudience, singleAudience, relay, ...within }
       // Waiting may be interrupted; a link that came about all the same has opened nothing yet.
       const link = yield* attempt((signal) =>
         readiness.reach({ cluster, hop: "relay" }, () => clusterLink(options), signal),
       )
-      linked.push({ link, token })
+      linked.push(link)
     }
     return linked
   })
@@ -86,14 +81,14 @@ const trustedRoots = (caFile: string | undefined) => {
 }
 
 /** One harmless request to each cluster, so that what is wrong shows at the start. Fails with a PathFailure. */
-export const reachAll = (links: readonly Linked[], readiness: Readiness): Effect.Effect<void, unknown> =>
+export const reachAll = (links: readonly ClusterLink[], readiness: Readiness): Effect.Effect<void, unknown> =>
   Effect.forEach(
     links,
-    ({ link: { cluster, pool }, token }) =>
+    ({ cluster, pool, token }) =>
       attempt((signal) =>
         readiness.reach(
           { cluster, hop: "auth-proxy" },
-          async (withinMillis) => preflight(cluster, pool, await token.current(), withinMillis),
+          async (withinMillis) => preflight(cluster, pool, await token(), withinMillis),
           signal,
         ),
       ),

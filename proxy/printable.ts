@@ -1,5 +1,4 @@
-/** Control and formatting characters (they move a cursor, or turn the text around), unassigned ones, and line separators. */
-const unprintable = /[\p{C}\p{Zl}\p{Zp}]/gu
+import { unprintable } from "../platform/unprintable.ts"
 
 /** One line that a terminal only shows, from text of a relay, an identity provider or a cluster. */
 export const printable = (text: string, maxCharacters = Number.POSITIVE_INFINITY): string =>

@@ -5,7 +5,7 @@ import { Effect, type Scope } from "effect"
 import type { Log } from "../platform/logs.ts"
 import { announce, noticeOf, type Surroundings } from "./announce.ts"
 import type { ClusterLink } from "./ClusterLink.ts"
-import { clusterLinks, type Linked, reachAll } from "./clusterLinks.ts"
+import { clusterLinks, reachAll } from "./clusterLinks.ts"
 import { registered } from "./control/registered.ts"
 import { type Directories, directories } from "./directories.ts"
 import { LocalEndpoint } from "./endpoint/LocalEndpoint.ts"
@@ -85,17 +85,18 @@ export const serveClusters = (
 const attempt = <A>(body: () => A | Promise<A>) =>
   Effect.tryPromise({ try: async () => await body(), catch: (error) => error })
 
-const endpoints = (settings: ProxySettings, links: readonly Linked[], places: Directories, log: Log) =>
+const endpoints = (settings: ProxySettings, links: readonly ClusterLink[], places: Directories, log: Log) =>
   Effect.gen(function* () {
     const authority = yield* attempt(() => localAuthority(join(places.state, "local-authority.pem"), new Date()))
     const leaf = yield* attempt(() => newLocalLeaf(authority, new Date()))
     const served: ServedCluster[] = []
-    for (const [index, { link, token }] of links.entries()) {
+    for (const [index, link] of links.entries()) {
       const credential = `${credentialPrefix}${randomBytes(32).toString("base64url")}`
       const context = {
         cluster: link.cluster,
+        relay: settings.relay,
         pool: link.pool,
-        clusterToken: () => token.current(),
+        clusterToken: link.token,
         log: log.with({ cluster: link.cluster }),
       }
       const endpoint = yield* Effect.acquireRelease(

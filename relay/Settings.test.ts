@@ -70,7 +70,7 @@ describe("a relay without tls", () => {
     const settings = settingsOf(Schema.decodeUnknownSync(RelayConfiguration)(file), [], "test")
     return Either.isLeft(settings) ? settings.left.problems : []
   }
-  test.each(["0.0.0.0:443", "[::]:443", "10.0.0.7:8080", "relay:80"])(
+  test.each(["0.0.0.0:443", "[::]:443", "10.0.0.7:8080", "relay:80", "127.0.0.1.example.com:80", "127.0.0.999:80"])(
     "is refused at %s, where tokens would cross a network in plain text",
     (listen) => {
       expect(faults(listen)).toEqual([
@@ -78,9 +78,12 @@ describe("a relay without tls", () => {
       ])
     },
   )
-  test.each(["127.0.0.1:8080", "127.8.0.1:0", "[::1]:8080", "localhost:8080"])("is fine at %s", (listen) => {
-    expect(faults(listen)).toEqual([])
-  })
+  test.each(["127.0.0.1:8080", "127.8.0.1:0", "[::1]:8080", "localhost:8080", "LOCALHOST:80"])(
+    "is fine at %s",
+    (listen) => {
+      expect(faults(listen)).toEqual([])
+    },
+  )
   test("is fine anywhere when the configuration says that TLS ends elsewhere, or with tls", () => {
     expect(faults("0.0.0.0:443", { tlsTerminatedElsewhere: true })).toEqual([])
     expect(faults("0.0.0.0:443", { tls: { certFile: "a", keyFile: "b" } })).toEqual([])

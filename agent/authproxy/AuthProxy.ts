@@ -92,7 +92,7 @@ export const startAuthProxy = (
       Effect.sync(() => new EndToEnd(certificate, exchanges, options.limits)),
       (held) => Effect.promise(() => held.close(goodbyeMillis)),
     )
-    const { limits } = policy.current().settings
+    const { limits } = policy
     const bootNonce = randomBytes(16).toString("base64url")
     const streams = new StreamServer({
       bootNonce,

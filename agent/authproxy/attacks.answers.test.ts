@@ -14,15 +14,37 @@ afterEach(() => {
   bench.upstream.answer = (socket) => socket.write(plainAnswer("200 OK", "{}"))
 })
 
-describe("an answer whose status is none ends its request and not the process:", () => {
-  test.each([
-    ["a plain request", []],
-    ["an upgrade", ["Connection: Upgrade", "Upgrade: SPDY/3.1"]],
-  ])("%s", async (_, headers) => {
-    bench.upstream.answer = (socket) => socket.write("HTTP/1.1 099 Odd\r\nContent-Length: 2\r\n\r\n{}")
+describe.each([
+  ["a plain request", []],
+  ["an upgrade", ["Connection: Upgrade", "Upgrade: SPDY/3.1"]],
+])("an answer ends its request and not the process, to %s", (_, headers) => {
+  const asked = async () => {
     const connection = await bench.connect()
-    const answer = await connection.ask(request("GET /api/odd", { token: bench.token(), headers }))
+    return await connection.ask(request("GET /api/odd", { token: bench.token(), headers }))
+  }
+  test.each(["000", "099", "600", "999"])("if its status %s is none", async (status) => {
+    bench.upstream.answer = (socket) => socket.write(`HTTP/1.1 ${status} Odd\r\nContent-Length: 2\r\n\r\n{}`)
+    const answer = await asked()
     expect([answer.status, causeOf(answer.body)]).toEqual([502, "ApiServerAnswerRefused"])
+  })
+  test.each(["O\x01K", "a\0b", "a\x7fb", "\xc3\xa4\xff", ""])(
+    "if its reason phrase is %j, which goes no further",
+    async (reason) => {
+      bench.upstream.answer = (socket) =>
+        socket.write(`HTTP/1.1 404 ${reason}\r\nContent-Length: 2\r\n\r\n{}`, "latin1")
+      const answer = await asked()
+      expect([answer.status, answer.body]).toEqual([404, "{}"])
+      expect(answer.head).toStartWith("HTTP/1.1 404 Not Found\r\n")
+    },
+  )
+  test("if it has odd bytes in a header", async () => {
+    for (const byte of "\0\x01\t\r\n\x7f\x80\x85\xad\xc2\xff")
+      for (const line of [`X-A: a${byte}b`, `X${byte}A: b`, `Server-Timing: a${byte};dur=1`]) {
+        bench.upstream.answer = (socket) =>
+          socket.write(`HTTP/1.1 200 OK\r\n${line}\r\nContent-Length: 2\r\n\r\n{}`, "latin1")
+        const { status, body } = await asked()
+        expect([line, status === 200 || causeOf(body) !== undefined]).toEqual([line, true])
+      }
   })
 })
 

@@ -199,6 +199,24 @@ describe("a request without a usable credential is a 401 that says why and never
   })
 })
 
+test("a token for any audience of the relay is refused from the moment that the configuration names it", async () => {
+  const token = bench.token({ aud: ["clusterconnect:relay.example.com/edge-1", "corp-sso"] })
+  const before = await (await bench.connect()).ask(request("GET /api", { token }))
+  expect(before.status).toBe(200)
+  const served = bench.upstream.heads.length
+  const audiences = ["clusterconnect:relay.example.com", "corp-sso"]
+  expect(await bench.reconfigure({ "relay.audiences": audiences })).toBe(true)
+  for (const audience of audiences) {
+    const both = bench.token({ aud: ["clusterconnect:relay.example.com/edge-1", audience] })
+    const answer = await (await bench.connect()).ask(request("GET /api", { token: both }))
+    expect([answer.status, causeOf(answer.body)]).toEqual([403, "RelayAudienceRefused"])
+  }
+  const again = await (await bench.connect()).ask(request("GET /api", { token }))
+  expect([again.status, causeOf(again.body)]).toEqual([403, "RelayAudienceRefused"])
+  expect(bench.upstream.heads).toHaveLength(served)
+  expect(await bench.reconfigure({})).toBe(true)
+})
+
 test("the relay's word about the caller is not an identity: another subject than the stream's is served as itself", async () => {
   const connection = await bench.connect()
   await connection.ask(request("GET /api", { token: bench.token({ sub: "bob" }) }))

@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test"
 import { Effect } from "effect"
+import { audience, startIssuerServer } from "../../identity/testing/IssuerServer.ts"
 import { writeFileAtomic } from "../../platform/files.ts"
 import { type AuthProxyBench, causeOf, request, serviceAccountToken, startBench } from "./testing/AuthProxyBench.ts"
 import { plainAnswer } from "./testing/RecordingServer.ts"
@@ -43,9 +44,8 @@ describe("a changed configuration", () => {
     for (const [changes, words] of [
       [{ impersonation: { profil: "ReadOnly" } }, "profil"],
       [{ clusterName: "edge-2" }, "only in a new process"],
-      [{ limits: { streams: 1 } }, "only in a new process"],
       [{ "relay.url": "https://relay.example.com/path" }, "relay.url"],
-      [{ "relay.audience": "clusterconnect:relay.example.com/edge-1" }, "relay's audience"],
+      [{ "relay.audiences": ["corp-sso", "clusterconnect:relay.example.com/edge-1"] }, "audience of the relay"],
       [{ "apiServer.url": "http://127.0.0.1" }, "apiServer.url"],
       [
         { "authentication.jwt": [bench.issuer.entry({ userValidationRules: [{ expression: "true" }] })] },
@@ -60,6 +60,35 @@ describe("a changed configuration", () => {
     }
     expect(await bench.reconfigure({})).toBe(true)
     expect((await statusOf(bench)).configuration.failure).toBeUndefined()
+  })
+  test("that is taken back is no failure any more", async () => {
+    expect(await bench.reconfigure({ clusterName: "edge-2" })).toBe(false)
+    expect(await bench.reconfigure({})).toBe(true)
+    expect((await statusOf(bench)).configuration.failure).toBeUndefined()
+  })
+  test("whose limits differ is in force but for the limits: an issuer that it removes is refused, and the log tells once", async () => {
+    const other = await startIssuerServer()
+    try {
+      const first = await bench.connect()
+      expect((await first.ask(request("GET /api", { token: bench.token() }))).status).toBe(200)
+      const jwt = [other.entry({ name: "other" })]
+      for (const maxSessionSeconds of [60, 61]) {
+        const authentication = { jwt, maxSessionSeconds }
+        expect(await bench.reconfigure({ authentication, limits: { streams: 1 } })).toBe(true)
+      }
+      expect((await statusOf(bench)).configuration.failure).toBeUndefined()
+      await Effect.runPromise(bench.authProxy.policy.current().verifier.awaitReady)
+      // A second stream beside the first: the limit of one is not in force.
+      const connection = await bench.connect()
+      const removed = await connection.ask(request("GET /api", { token: bench.token() }))
+      expect([removed.status, causeOf(removed.body)]).toEqual([401, "TokenIssuerUnknown"])
+      expect((await connection.ask(request("GET /api", { token: other.token({ aud: audience }) }))).status).toBe(200)
+      expect(bench.log.filter((line) => line.includes("limits wait for a new process"))).toHaveLength(1)
+      first.leave()
+    } finally {
+      await bench.reconfigure({})
+      await other.stop()
+    }
   })
 })
 

@@ -98,3 +98,33 @@ test("a keep-alive goes to a server that says nothing", async () => {
   await receives(upstream, webSocketPing)
   connection.leave()
 })
+
+describe("the audit line of a session", () => {
+  const lineOf = async (pod: string, ends: (server: Socket) => boolean) => {
+    bench.upstream.answer = (socket) => {
+      socket.write(switched)
+      ends(socket)
+      socket.destroySoon()
+    }
+    const path = `/api/v1/namespaces/d/pods/${pod}/exec`
+    const line = bench.auditOf(path)
+    const connection = await bench.connect()
+    const headers = ["Connection: Upgrade", "Upgrade: SPDY/3.1"]
+    connection.write(request(`POST ${path}`, { token: bench.token(), headers }))
+    await connection.ended
+    connection.leave()
+    return line
+  }
+  const goAway = Buffer.from([0x80, 3, 0, 7, 0, 0, 0, 8, 0, 0, 0, 1, 0, 0, 0, 0])
+
+  test("names the API server's last word, after which nothing can be missing", async () => {
+    const line = await lineOf("closed", (server) => server.write(Buffer.concat([Buffer.alloc(100_000, "x"), goAway])))
+    expect(line).toMatchObject({ code: 101, lastWord: "spdy-goaway", sentBytes: 100_016 })
+  })
+
+  test("has none when the API server went without a word", async () => {
+    const line = await lineOf("cut", (server) => server.write("x"))
+    expect(line).toMatchObject({ code: 101, sentBytes: 1 })
+    expect(line).not.toHaveProperty("lastWord")
+  })
+})

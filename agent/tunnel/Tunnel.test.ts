@@ -136,6 +136,16 @@ describe("a resumed stream", () => {
     expect(reason(await relay.dial(session, { instance: `${stranger.address}#boot-1` }))).toBe("instance")
     expect(stranger.connections).toBe(0)
   })
+
+  test("that finds another process behind the address does not put that process last for new streams", async () => {
+    const [relay, renewed, busy] = [await fakeRelay(), await fakeAuthProxy(), await fakeAuthProxy()]
+    const { tunnel } = await startAgent(relay, [renewed, busy])
+    const session = await relay.sessions.next()
+    half(await relay.dial(session, { instance: `${busy.address}#boot-1` }))
+    expect(reason(await relay.dial(session, { instance: `${renewed.address}#boot-2` }))).toBe("instance")
+    half(await relay.dial(session))
+    expect(tunnel.status().authProxies).toEqual({ [busy.address]: 1, [renewed.address]: 1 })
+  })
 })
 
 describe("a dial fails with", () => {

@@ -16,6 +16,8 @@ import type { TunnelStatus } from "./status.ts"
 
 /** Close codes of a carrier that a network or a process took away: no close, or an end that has gone (RFC 6455, section 7.4.1). */
 const lostCodes: ReadonlySet<number> = new Set([1001, 1006])
+/** Whether a carrier's end may be the first news of a broken path, which the control session has not heard yet. */
+export const wasLost = (code: number): boolean => lostCodes.has(code)
 
 /** The running reverse proxy of a cluster. */
 export class Tunnel extends Context.Tag("clusterconnect/agent/tunnel/Tunnel")<
@@ -67,7 +69,7 @@ export const openTunnel = (
       onReport: (report) => {
         countCarrier(report)
         logCarrier(log, report)
-        if (report.event === "ended" && lostCodes.has(report.code)) control.carrierLost()
+        if (report.event === "ended" && wasLost(report.code)) control.carrierLost()
       },
       onCount: () => {
         show()

@@ -54,6 +54,26 @@ export const refusals: readonly (readonly [string, (object: Loose) => void, (obj
     (o) => Object.assign(o.spec.relay, { url: "https://[2001:db8::1]:8443" }),
   ],
   [
+    "spec.relay.audiences",
+    (o) => Object.assign(o.spec.relay, { audiences: [] }),
+    (o) => Object.assign(o.spec.relay, { audiences: ["corp-sso"] }),
+  ],
+  [
+    "spec.relay.audiences[1]",
+    (o) => Object.assign(o.spec.relay, { audiences: ["corp-sso", "corp-sso"] }),
+    (o) => Object.assign(o.spec.relay, { audiences: ["clusterconnect:relay.example", "corp-sso"] }),
+  ],
+  [
+    "spec.relay.audiences[0]",
+    (o) => Object.assign(o.spec.relay, { audiences: [""] }),
+    (o) => Object.assign(o.spec.relay, { audiences: ["a".repeat(512)] }),
+  ],
+  [
+    "spec.relay.audiences",
+    (o) => Object.assign(o.spec.relay, { audiences: Array.from({ length: 65 }, (_, at) => `audience-${at}`) }),
+    (o) => Object.assign(o.spec.relay, { audiences: Array.from({ length: 64 }, (_, at) => `audience-${at}`) }),
+  ],
+  [
     "spec.image.tag",
     (o) => Object.assign(o.spec, { image: { tag: "v1", digest: `sha256:${"0".repeat(64)}` } }),
     (o) => Object.assign(o.spec, { image: { digest: `sha256:${"0".repeat(64)}` } }),

@@ -38,7 +38,8 @@ impersonation:
   mode: Auto
   profile: ReadWrite
 relay:
-  audience: clusterconnect:relay.example.com:8443
+  audiences:
+    - clusterconnect:relay.example.com:8443
   url: https://relay.example.com:8443
 `))
 
@@ -49,7 +50,7 @@ test("the auth proxy reads of it what the spec says", () => {
   // As a file of a Windows editor has it.
   const certificateAuthority = childrenInput().credentials.leaf.certificatePem.replaceAll("\n", "\r\n")
   const text = written({
-    relay: { url: "https://relay.example.com", audience: "relay" },
+    relay: { url: "https://relay.example.com", audiences: ["relay"] },
     authentication: {
       jwt: [
         { ...entry("a", { audiences: ["x", "y"], audienceMatchPolicy: "MatchAny" }), algorithms: ["ES256", "EdDSA"] },
@@ -82,6 +83,13 @@ test("the auth proxy reads of it what the spec says", () => {
       },
     ],
   })
+})
+
+test("the auth proxy refuses tokens for every audience that the spec names for the relay", () => {
+  const audiences = ["clusterconnect:relay.example.com:8443", "corp-sso"]
+  const { value } = read(written({ relay: { url: "https://relay.example.com:8443/", audiences } }))
+  const environment = { KUBERNETES_SERVICE_HOST: "127.0.0.1", KUBERNETES_SERVICE_PORT: "443" }
+  expect(Either.getOrThrow(settingsOf(value, environment)).refusedAudiences).toEqual(audiences)
 })
 
 test("no text of a spec's becomes another one on the way", () =>

@@ -27,7 +27,7 @@ export const authProxyConfiguration = ({
   const ownAudience = defaultClusterAudience(url, clusterName)
   const configuration = {
     clusterName,
-    relay: { url, audience: relay.audience ?? defaultRelayAudience(url) },
+    relay: { url, audiences: relay.audiences ?? [defaultRelayAudience(url)] },
     authentication: {
       ...authentication,
       jwt: authentication.jwt.map((entry) => ({

@@ -13,7 +13,7 @@ const drainSeconds = 600
 const graceSeconds = drainSeconds + 10
 
 /** The limits with which a pod has begun. */
-export const limitsAnnotation = "clusterconnect.dev/limits"
+const limitsAnnotation = "clusterconnect.dev/limits"
 
 /** Pods of the auth proxy: the only ones with a token, and nothing to write. */
 export const authProxyDeployment = (input: ChildrenInput): KubernetesObject => {

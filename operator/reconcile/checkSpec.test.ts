@@ -23,11 +23,11 @@ const with_ = (issuer: object, changes: object = {}) => ({
 test("names that a spec leaves out follow from the relay and the cluster", () => {
   expect(namesOf(spec([entry], { relay: { url: "https://relay.example.com:8443/" } }))).toEqual({
     relayUrl: "https://relay.example.com:8443",
-    relayAudience: "clusterconnect:relay.example.com:8443",
+    relayAudiences: ["clusterconnect:relay.example.com:8443"],
     audiences: { "https://idp.example.com": "clusterconnect:relay.example.com:8443/edge-1" },
   })
-  const named = namesOf(spec([with_({ audiences: ["a", "b"] })], { relay: { audience: "r" } }))
-  expect(named).toMatchObject({ relayAudience: "r", audiences: { "https://idp.example.com": "a" } })
+  const named = namesOf(spec([with_({ audiences: ["a", "b"] })], { relay: { audiences: ["r", "s"] } }))
+  expect(named).toMatchObject({ relayAudiences: ["r", "s"], audiences: { "https://idp.example.com": "a" } })
 })
 
 test("a spec that an auth proxy takes has no fault", () => expect(specFault(spec([entry]))).toBeUndefined())
@@ -39,12 +39,21 @@ test.each([
   ["keys that are no keys", with_({ jwks: '{"keys":[{"kty":"oct","k":"AA"}]}' }), "jwks"],
   ["roots that are no certificates", with_({ certificateAuthority: "no" }), "certificateAuthority"],
   ["an issuer on the machine itself", with_({ url: "https://127.0.0.1" }), "issuer.url"],
-  ["the relay's audience", with_({ audiences: [shared] }), "relay's audience"],
+  ["the relay's audience", with_({ audiences: [shared] }), `accepts ${shared}, an audience of the relay`],
 ])("%s is AuthenticationInvalid and named", (_, jwt, named) => {
   const fault = specFault(spec([jwt]))
   expect(fault?.reason).toBe("AuthenticationInvalid")
   expect(fault?.message).toStartWith("spec.authentication: ")
   expect(fault?.message).toContain(named)
+})
+
+test.each(["api://relay", "corp-sso"])("a relay that takes more audiences shares none with an entry: %s", (taken) => {
+  const relay = { audiences: ["api://relay", "corp-sso"] }
+  const jwt = [with_({ audiences: ["own", taken] })]
+  const fault = specFault(spec(jwt, { relay }))
+  expect(fault?.reason).toBe("AuthenticationInvalid")
+  expect(fault?.message).toStartWith(`spec.authentication: jwt main accepts ${taken}, an audience of the relay`)
+  expect(specFault(spec(jwt, { relay, authentication: { allowRelayAudience: true } }))).toBeUndefined()
 })
 
 test("the relay's audience is taken where it is allowed", () =>

@@ -2,14 +2,15 @@ import { Either, ParseResult, Schema } from "effect"
 import type { ClusterConnectSpec } from "../../crds/ClusterConnectSpec.ts"
 import { conditionReason as reason } from "../../crds/conditions.ts"
 import { JwtEntry } from "../../identity/JwtEntry.ts"
-import { checkEntries, entryAccepting, withDefaultAudience } from "../../identity/mappingFaults.ts"
+import { checkEntries, sharedAudience, withDefaultAudience } from "../../identity/mappingFaults.ts"
 import { defaultClusterAudience, defaultRelayAudience, relayUrl } from "../../protocol/names.ts"
 import type { Hindrance } from "./Found.ts"
 
 /** Names that follow from a spec; every default is filled in. */
 export interface Named {
   readonly relayUrl: string
-  readonly relayAudience: string
+  /** Tokens for one of them are not accepted in the cluster. */
+  readonly relayAudiences: readonly string[]
   /** Issuer to the audience that clients ask for: the first that the entry accepts. */
   readonly audiences: Readonly<Record<string, string>>
 }
@@ -20,7 +21,7 @@ export const namesOf = ({ clusterName, relay, authentication }: ClusterConnectSp
   const own = defaultClusterAudience(url, clusterName)
   return {
     relayUrl: url,
-    relayAudience: relay.audience ?? defaultRelayAudience(url),
+    relayAudiences: relay.audiences ?? [defaultRelayAudience(url)],
     audiences: Object.fromEntries(authentication.jwt.map(({ issuer }) => [issuer.url, issuer.audiences?.[0] ?? own])),
   }
 }
@@ -32,7 +33,7 @@ export const specFault = (spec: ClusterConnectSpec): Hindrance | undefined => {
       reason: reason.childRefused,
       message: `spec.relay.url: ${spec.relay.url} is no URL: expected https://host[:port] with a host name or address and a port up to 65535`,
     }
-  const url = relayUrl(spec.relay.url)
+  const { relayUrl: url, relayAudiences } = namesOf(spec)
   const decoded = decodeEntries(spec.authentication.jwt)
   if (Either.isLeft(decoded)) return invalid(ParseResult.TreeFormatter.formatErrorSync(decoded.left))
   const entries = withDefaultAudience(decoded.right, defaultClusterAudience(url, spec.clusterName))
@@ -43,11 +44,10 @@ export const specFault = (spec: ClusterConnectSpec): Hindrance | undefined => {
       ? { reason: reason.multiTenantIssuer, message: `spec.authentication: ${message}` }
       : invalid(message)
   }
-  const audience = spec.relay.audience ?? defaultRelayAudience(url)
-  const sharing = entryAccepting(entries, audience)
-  if (sharing !== undefined && !spec.authentication.allowRelayAudience)
+  const shared = sharedAudience(entries, relayAudiences)
+  if (shared !== undefined && !spec.authentication.allowRelayAudience)
     return invalid(
-      `jwt ${sharing.name} accepts ${audience}, the relay's audience: the relay could use such a token as its user. Name another audience, or set allowRelayAudience knowingly`,
+      `jwt ${shared.entry.name} accepts ${shared.audience}, an audience of the relay: the relay could use such a token as its user. Name another audience, or set allowRelayAudience knowingly`,
     )
   return undefined
 }

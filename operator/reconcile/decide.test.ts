@@ -248,6 +248,30 @@ describe("impersonation", () => {
     },
   )
 
+  test.each(["Constrained", "Legacy"] as const)(
+    "that is refused under a %s role that is missing or is not the installation's says so, and never offers another mode",
+    (mode) => {
+      const found = {
+        bound: { ...bound, mode },
+        role: { name: "clusterconnect-impersonate-x", is: "different" } as const,
+        authProxies: [probing("forbidden")],
+      }
+      expect(shown(found)).toMatchObject({
+        Stalled: mode === "Legacy" ? "True AccessDenied" : "True ConstrainedUnavailable",
+      })
+      expect(messageOf(found, "Stalled")).toBe(
+        "ClusterRole clusterconnect-impersonate-x is missing or is not the installation's, and the API server refuses impersonation: apply the installation's roles again",
+      )
+    },
+  )
+
+  test("that is refused under the constrained role as it is shipped offers Legacy, knowingly", () => {
+    const role = { name: "clusterconnect-impersonate-x", is: "shipped" } as const
+    expect(messageOf({ role, authProxies: [probing("forbidden")] }, "Stalled")).toContain(
+      "or set impersonation.mode: Legacy knowingly",
+    )
+  })
+
   test("that is refused under the legacy role needs the roles", () =>
     expect(shown({ bound: { ...bound, mode: "Legacy" }, authProxies: [probing("forbidden")] })).toMatchObject({
       Stalled: "True AccessDenied",

@@ -112,6 +112,16 @@ export const probesOf = (
 const narrowed = (role: string): string =>
   `ClusterRole ${role} is narrowed by resourceNames, and the API server refuses the user ${probeUser}, as whom the auth proxy tries impersonation: add ${probeUser} to the resourceNames of users, and a rule for userextras/${tokenIdExtra} without resourceNames (docs/security.md has the whole role)`
 
+/** Why the API server refuses impersonation, as far as the role explains it, and what to do. */
+const refusal = ({ role, bound }: Found): string => {
+  if (role?.is === "narrowed") return narrowed(role.name)
+  if (role?.is === "different")
+    return `ClusterRole ${role.name} is missing or is not the installation's, and the API server refuses impersonation: apply the installation's roles again`
+  return bound?.mode === "Constrained"
+    ? "the API server refuses constrained impersonation though the role is bound: apply the installation's roles again, see that it is Kubernetes 1.36 or later with ConstrainedImpersonation on, or set impersonation.mode: Legacy knowingly"
+    : "the API server refuses impersonation though the role is bound: apply the installation's roles again"
+}
+
 /** ImpersonationReady: whether the auth proxy may act as its callers, and how closely that is bounded. */
 export const impersonationReady = (found: Found): Judgement => {
   const judge = judged(type.impersonationReady)
@@ -120,15 +130,7 @@ export const impersonationReady = (found: Found): Judgement => {
   const mode = found.bound?.mode
   // One pod's refusal, while others have yet to try, is no verdict: a mode is chosen by all of them.
   if (probes.includes("forbidden") && !probes.includes("unknown"))
-    return judge(
-      "False",
-      mode === "Constrained" ? reason.constrainedUnavailable : reason.accessDenied,
-      found.role?.is === "narrowed"
-        ? narrowed(found.role.name)
-        : mode === "Constrained"
-          ? "the API server refuses constrained impersonation though the role is bound: apply the installation's roles again, see that it is Kubernetes 1.36 or later with ConstrainedImpersonation on, or set impersonation.mode: Legacy knowingly"
-          : "the API server refuses impersonation though the role is bound: apply the installation's roles again",
-    )
+    return judge("False", mode === "Constrained" ? reason.constrainedUnavailable : reason.accessDenied, refusal(found))
   if (probes.length > 0 && probes.every((probe) => probe === "allowed"))
     return mode === "Constrained"
       ? judge("True", reason.constrained, "service accounts, nodes and system:masters cannot be impersonated")

@@ -1,4 +1,5 @@
 import { AutoCorrect, CliConfig } from "@effect/cli"
+import { unprintable } from "../unprintable.ts"
 import type { CommandPage, OptionPage } from "./CommandPage.ts"
 
 /** What stands on a command line behind a command's name. */
@@ -138,4 +139,4 @@ const nearest = (word: string, names: readonly string[]): string => {
 }
 
 const shown = (word: string) =>
-  word.length > maxShownCharacters ? `of ${word.length} characters` : word.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, " ")
+  word.length > maxShownCharacters ? `of ${word.length} characters` : word.replace(unprintable, " ")

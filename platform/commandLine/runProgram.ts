@@ -2,11 +2,12 @@ import { type Command, ValidationError } from "@effect/cli"
 import { BunContext, BunRuntime } from "@effect/platform-bun"
 import { Cause, Effect, Exit } from "effect"
 import { makeLog, redact } from "../logs.ts"
+import { unprintable } from "../unprintable.ts"
 import { version } from "../version.ts"
 import { runCommandLine } from "./runCommandLine.ts"
 
 /** What a relay says reaches a terminal here. Lines stay lines. */
-const unprintable = /(?!\n)[\p{C}\p{Zl}\p{Zp}]/gu
+const printableLines = (text: string) => text.replace(unprintable, (found) => (found === "\n" ? found : " "))
 const [failureExitCode, usageExitCode] = [1, 2]
 
 /**
@@ -23,7 +24,7 @@ export const runProgram = <Name extends string, E, A>(
       Cause.squash(cause) instanceof Error && !Cause.isInterruptedOnly(cause)
         ? Effect.sync(() => {
             const { message } = Cause.squash(cause) as Error
-            if (logs === undefined) process.stderr.write(`${name}: ${redact(message.replace(unprintable, " "))}\n`)
+            if (logs === undefined) process.stderr.write(`${name}: ${redact(printableLines(message))}\n`)
             else makeLog({ program: logs }).error(message)
           })
         : Effect.void,

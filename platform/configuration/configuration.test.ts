@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test"
 import { EventEmitter } from "node:events"
-import { mkdtemp, rm, writeFile } from "node:fs/promises"
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Effect, Either, Fiber, Schema, type Scope, Stream } from "effect"
@@ -147,6 +147,30 @@ describe("a configuration file", () => {
       }),
       lines,
     )
+  })
+
+  test("that could not be read when it changed is read again until it can be, and the log tells once", async () => {
+    await writeFile(path, "listen: one")
+    const lines: string[] = []
+    let refusals = 0
+    const read = (from: string) => {
+      if (refusals === 0) return readFile(from, "utf8")
+      refusals -= 1
+      return Promise.reject(Object.assign(new Error("too many open files"), { code: "EMFILE" }))
+    }
+    await run(
+      Effect.gen(function* () {
+        const watched = yield* watchConfiguration(path, Policy, { pollMillis: 1, read })
+        refusals = 3
+        const second = yield* Effect.fork(listens(watched.changes, "two"))
+        yield* Effect.promise(() => writeFileAtomic(path, "listen: two"))
+        yield* Fiber.join(second)
+        expect(watched.failure()).toBeUndefined()
+      }),
+      lines,
+    )
+    expect(refusals).toBe(0)
+    expect(lines.filter((line) => line.includes("EMFILE"))).toHaveLength(1)
   })
 
   test("that passes the schema and not the program's own check was never in force, whoever asks", async () => {

@@ -8,6 +8,8 @@ export class ConfigurationInvalid extends Data.TaggedError("ConfigurationInvalid
   readonly source: string
   /** One line each: the path, what was found, what is accepted. No secret value. */
   readonly problems: readonly string[]
+  /** The file could not be read at all: what is in it may be good. */
+  readonly unread?: true
 }> {
   override get message(): string {
     return `${this.source} is not usable:\n${this.problems.map((problem) => `  - ${problem}`).join("\n")}`

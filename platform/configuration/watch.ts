@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises"
 import { Effect, Either, Queue, type Schema, type Scope, type Stream, SubscriptionRef } from "effect"
-import { watchFiles } from "../files/watchFiles.ts"
+import { POLL_MILLIS, watchFiles } from "../files/watchFiles.ts"
 import { counter, gauge } from "../metrics.ts"
 import { ConfigurationInvalid, decodeConfiguration, type Loaded } from "./decode.ts"
 
@@ -29,12 +29,17 @@ const inForce = gauge(
 export function loadConfiguration<A, I>(
   path: string,
   schema: Schema.Schema<A, I>,
+  read = (from: string) => readFile(from, "utf8"),
 ): Effect.Effect<Loaded<A>, ConfigurationInvalid> {
   return Effect.flatMap(
     Effect.tryPromise({
-      try: () => readFile(path, "utf8"),
+      try: () => read(path),
       catch: (error) =>
-        new ConfigurationInvalid({ source: path, problems: [unreadable(error as NodeJS.ErrnoException)] }),
+        new ConfigurationInvalid({
+          source: path,
+          problems: [unreadable(error as NodeJS.ErrnoException)],
+          unread: true,
+        }),
     }),
     (text) => decodeConfiguration(schema, text, path),
   )
@@ -45,6 +50,8 @@ export interface WatchOptions<A> {
   readonly check?: (value: A) => Either.Either<unknown, ConfigurationInvalid>
   readonly pollMillis?: number
   readonly signals?: Pick<NodeJS.Process, "on" | "off">
+  /** For tests: instead of the file system. */
+  readonly read?: (path: string) => Promise<string>
 }
 
 /**
@@ -70,7 +77,7 @@ export function watchConfiguration<A, I>(
       () => Effect.sync(() => signals.off("SIGHUP", touch)),
     )
     const { check = Either.right } = options
-    const load = Effect.tap(loadConfiguration(path, schema), ({ value }) =>
+    const load = Effect.tap(loadConfiguration(path, schema, options.read), ({ value }) =>
       Effect.flatten(checking(path, () => check(value))),
     )
     const ref = yield* SubscriptionRef.make(yield* load)
@@ -95,10 +102,22 @@ export function watchConfiguration<A, I>(
       yield* Effect.logInfo("configuration reloaded").pipe(Effect.annotateLogs({ path, hash: current.hash }))
       return current
     }).pipe(once.withPermits(1), Effect.uninterruptible)
-    const follow = Effect.zipRight(Queue.take(touched), reload).pipe(
-      Effect.catchAll((error) =>
-        Effect.logError("configuration refused; the last good one stays in force", { path, problems: error.problems }),
-      ),
+    // A change is notified once; what kept the file from being read (no descriptor left) passes without a notification.
+    const next = Effect.suspend(() =>
+      failure?.unread
+        ? Effect.timeoutOption(Queue.take(touched), options.pollMillis ?? POLL_MILLIS)
+        : Queue.take(touched),
+    )
+    let told = ""
+    const follow = Effect.zipRight(next, reload).pipe(
+      Effect.tap(() => {
+        told = ""
+      }),
+      Effect.catchAll(({ message, problems, unread }) => {
+        if (unread && message === told) return Effect.void
+        told = message
+        return Effect.logError("configuration refused; the last good one stays in force", { path, problems })
+      }),
       Effect.forever,
     )
     yield* Effect.forkScoped(follow)

@@ -46,6 +46,10 @@ const tokenOptions = {
     Options.withDescription(
       `How long the join token is good, at most ${maxJoinTokenSeconds}. Default: ${defaultJoinTokenSeconds}.`,
     ),
+    Options.filterMap(
+      (seconds) => (seconds >= 1 && seconds <= maxJoinTokenSeconds ? Option.some(seconds) : Option.none()),
+      `--expires-in-seconds: expected 1 to ${maxJoinTokenSeconds}`,
+    ),
     Options.optional,
   ),
   output: outputOption(),

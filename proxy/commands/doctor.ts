@@ -7,6 +7,7 @@ import { printableJson } from "../printable.ts"
 import { relayAccess } from "../relay/relayAccess.ts"
 import {
   attempt,
+  clusterAudienceOption,
   optionalText,
   originFlags,
   originOptions,
@@ -24,11 +25,7 @@ const options = {
   ...originOptions,
   ...relayTokenOptions,
   tokenFile: optionalText("token-file", "[CLUSTER=]PATH,…", "File with your token for the cluster."),
-  audience: optionalText(
-    "audience",
-    "AUDIENCE",
-    "Audience of the cluster's tokens. Default: clusterconnect:<relay host>/<cluster>.",
-  ),
+  audience: clusterAudienceOption,
   singleAudience: Options.boolean("single-audience").pipe(Options.withDescription("One token for relay and cluster.")),
   pin: optionalText("pin", "[CLUSTER=]sha256:…,…", "The cluster's identity."),
   output: outputOption(),

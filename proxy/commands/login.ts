@@ -100,7 +100,7 @@ export const login = Command.make("login", options, (given) =>
       relayAudience,
       defaultRelayAudience: defaultRelayAudience(profile.relay),
       clusterAudiences,
-      rememberedAudiences: await known.audiences(profile.relay),
+      remembered: await known.audiences(profile.relay),
       singleAudience: profile.singleAudience === true,
     }).token()
   }).pipe(Effect.asVoid),

@@ -51,6 +51,12 @@ export const relayTokenOptions = {
   ),
 } as const
 
+export const clusterAudienceOption = optionalText(
+  "audience",
+  "AUDIENCE",
+  "Audience of the cluster's tokens: fetched ones are for it. One that you give is checked for it where it is named, here or in the profile, else for what the cluster's document names. Default: the profile's, else clusterconnect:<relay host>/<cluster>.",
+)
+
 export const outputOption = (description = "Form of what goes to standard output.") =>
   Options.choice("output", ["text", "json"]).pipe(Options.withDescription(description), defaultsTo("text"))
 

@@ -3,7 +3,7 @@ import { defaultsTo } from "../../platform/commandLine.ts"
 import { type Level, levels } from "../../platform/logs.ts"
 import { preferredPort } from "../endpoint/listenOn.ts"
 import { longestHoldSeconds } from "../settings/ProxySettings.ts"
-import { optionalText, originOptions, outputOption } from "./originOptions.ts"
+import { clusterAudienceOption, optionalText, originOptions, outputOption } from "./originOptions.ts"
 
 export const logLevelOption = (standard: Level) =>
   Options.choice("log-level", levels).pipe(
@@ -34,11 +34,7 @@ export const servingOptions = {
     "AUDIENCE",
     "Audience of relay tokens. Default: clusterconnect:<relay host>, with the port unless it is 443.",
   ),
-  audience: optionalText(
-    "audience",
-    "AUDIENCE",
-    "Audience of the cluster's tokens: fetched ones are for it, a given one is checked for it. Default: clusterconnect:<relay host>/<cluster>.",
-  ),
+  audience: clusterAudienceOption,
   singleAudience: Options.boolean("single-audience").pipe(
     Options.withDescription("One token for relay and cluster. The relay could then act as you in the cluster."),
   ),

@@ -1,5 +1,5 @@
 import { Either } from "effect"
-import { path } from "../../protocol/names.ts"
+import { defaultClusterAudience, path } from "../../protocol/names.ts"
 import { refusalFrom } from "../../protocol/status.ts"
 import { WindowBudget } from "../../protocol/stream/WindowBudget.ts"
 import { askThrough } from "../connections/askThrough.ts"
@@ -86,16 +86,23 @@ const examineCluster = async (examination: Examination, access: RelayAccess, abo
       accept: (document) => gate.accept(cluster, Object.values(document.audiences)),
       onTrusted: async (document) => {
         token.adopt?.(document.audiences)
-        await gate.learn(Object.values(document.audiences))
+        await gate.learn(cluster, Object.values(document.audiences))
       },
     })
     return { detail: `the document is signed by the pinned identity, serial ${value.document.serial}`, value }
   })
   await examination.check("cluster token", cluster, of("identity"), async () => {
     const text = await token.current()
+    const { relay: relayUrl, relayAudience, singleAudience } = settings
+    const ownAudience = defaultClusterAudience(relayUrl, cluster)
+    // What an issuer gives was asked for by its audience.
+    const remembered =
+      token.adopt === undefined ? await known.audiences(relayUrl) : new Map<string, readonly string[]>()
+    const about = { cluster, ownAudience, relayAudience, singleAudience, remembered }
+    const audiences = trust?.document.audiences ?? {}
     for (const verdict of [
       mayGoToCluster(text, audience, Date.now()),
-      expectedByCluster(text, trust?.document.audiences ?? {}, audience),
+      expectedByCluster(text, { ...about, audiences, named: audience }),
     ])
       Either.getOrThrowWith(verdict, (refusal) => refusal)
     return { detail: describedClaims(text, Date.now()), value: true }

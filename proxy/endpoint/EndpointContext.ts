@@ -5,6 +5,8 @@ import type { EndToEndConnection } from "../connections/EndToEndConnection.ts"
 /** What every exchange of one cluster's endpoint works with. */
 export interface EndpointContext {
   readonly cluster: string
+  /** Normalised: through which relay the cluster is reached. */
+  readonly relay: string
   readonly pool: ConnectionPool<EndToEndConnection>
   /** The caller's own token for the cluster, as it is now. Rejects with NotAuthenticated. */
   readonly clusterToken: () => Promise<string>

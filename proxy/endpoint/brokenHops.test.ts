@@ -58,7 +58,7 @@ describe("a path that breaks", () => {
     expect([got.status, hopOf(got.body)]).toEqual([503, "agent"])
     const { message } = JSON.parse(got.body)
     expect(message).toBe(
-      `clusterconnect agent: cluster ${far.cluster}: no agent of the cluster is connected; see: clusterconnect doctor ${far.cluster}`,
+      `clusterconnect agent: cluster ${far.cluster}: no agent of the cluster is connected; see: clusterconnect doctor ${far.cluster} --relay ${far.relayUrl}`,
     )
     expect(got.headers["retry-after"]).toBeUndefined()
     far.refuses = undefined

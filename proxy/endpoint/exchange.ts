@@ -36,7 +36,7 @@ export const exchange = async (context: EndpointContext, req: IncomingMessage, r
     if (refusal !== undefined && !left.signal.aborted) refuseLogged(context, req, res, refusal.refusal)
   } catch (error) {
     if (left.signal.aborted) return cut(req, res)
-    refuseLogged(context, req, res, pathRefusal(context.cluster, pathFailureOf(error)))
+    refuseLogged(context, req, res, pathRefusal(context, pathFailureOf(error)))
   }
 }
 
@@ -90,7 +90,7 @@ const attempt = async (
 }
 
 const answered = (
-  { pool, cluster }: EndpointContext,
+  { pool, cluster, relay }: EndpointContext,
   connection: EndToEndConnection,
   upstream: http.ClientRequest,
   req: IncomingMessage,
@@ -115,7 +115,7 @@ const answered = (
     }
     const unanswered = (suspended: boolean) => {
       if (headCame) return
-      const refusal = unansweredRefusal(cluster, rules, connection.finalFailure, suspended)
+      const refusal = unansweredRefusal({ cluster, relay }, rules, connection.finalFailure, suspended)
       finish(false, { refusal, again: rules.repeatable && !suspended && !hasBody(req) && refusal.code === 503 })
     }
     const onLeft = () => finish(false)

@@ -1,11 +1,18 @@
 import type { Refusal } from "../../protocol/status.ts"
 import { type PathFailure, proxyClosing, refusalOf } from "../failures.ts"
+import type { EndpointContext } from "./EndpointContext.ts"
 
-/** The answer at a cluster's endpoint to a request whose path failed: names the cluster, and the command that looks further. */
-export const pathRefusal = (cluster: string, failure: PathFailure): Refusal => {
+/**
+ * The answer at a cluster's endpoint to a request whose path failed: names the cluster, and the command that looks further, at this
+ * relay and not at the current profile's.
+ */
+export const pathRefusal = (
+  { cluster, relay }: Pick<EndpointContext, "cluster" | "relay">,
+  failure: PathFailure,
+): Refusal => {
   const refusal = refusalOf(failure)
   if (refusal.cause === proxyClosing().cause) return refusal
   const isNamed = new RegExp(`cluster ${cluster}(?![a-z0-9-])`).test(refusal.message)
   const message = `${isNamed ? "" : `cluster ${cluster}: `}${refusal.message.replace(/\.$/, "")}`
-  return { ...refusal, message: `${message}; see: clusterconnect doctor ${cluster}` }
+  return { ...refusal, message: `${message}; see: clusterconnect doctor ${cluster} --relay ${relay}` }
 }

@@ -1,5 +1,6 @@
-import type { ClientRequest, IncomingMessage, ServerResponse } from "node:http"
+import { type ClientRequest, type IncomingMessage, type ServerResponse, STATUS_CODES } from "node:http"
 import type { Timings } from "../../protocol/serverTiming.ts"
+import type { Refusal } from "../../protocol/status.ts"
 import { closeAfter, cut, refuse } from "./answers.ts"
 import { responseHeaders } from "./headers.ts"
 
@@ -13,12 +14,35 @@ export interface Answering {
 }
 
 /** Whether an answer says by itself where it ends (RFC 9112 section 6.3). The end of a connection would not tell whole from cut. */
-export const saysItsEnd = (method: string, answer: IncomingMessage): boolean =>
+const saysItsEnd = (method: string, answer: IncomingMessage): boolean =>
   method === "HEAD" ||
   answer.statusCode === 204 ||
   answer.statusCode === 304 ||
   answer.headers["content-length"] !== undefined ||
   answer.headers["transfer-encoding"]?.toLowerCase() === "chunked"
+
+/** Why an answer cannot be passed on; undefined when it can. `method` is the request's. */
+export const answerFault = (cluster: string, method: string, answer: IncomingMessage): Refusal | undefined => {
+  const { statusCode = 0 } = answer
+  // Our server throws for a number below 100, in an event handler: that would end every session of this process.
+  if (statusCode < 200 || statusCode > 599)
+    return {
+      code: 502,
+      hop: "auth-proxy",
+      cause: "AnswerMalformed",
+      message: `the auth proxy of cluster ${cluster} answered with ${statusCode}, which is no status of an answer: expected 200 to 599. Tell the cluster's operator`,
+    }
+  if (saysItsEnd(method, answer)) return undefined
+  return {
+    code: 502,
+    hop: "auth-proxy",
+    cause: "AnswerWithoutEnd",
+    message: `the auth proxy of cluster ${cluster} gave an answer that does not say where it ends`,
+  }
+}
+
+/** Ours, never the far end's: it may hold bytes for which our server throws, and no client may read it (RFC 9112 section 4). */
+export const reasonPhrase = (code: number): string => STATUS_CODES[code] ?? ""
 
 /**
  * Passes an answer on to the local client, head first and at once. What is cut on the way is cut for the client too.
@@ -28,17 +52,14 @@ export const relayAnswer = (
   { cluster, req, res, upstream, answer, timings }: Answering,
   finish: (whole: boolean) => void,
 ): void => {
-  if (!saysItsEnd(req.method ?? "GET", answer)) {
+  const fault = answerFault(cluster, req.method ?? "GET", answer)
+  if (fault !== undefined) {
     answer.on("error", () => {}).destroy()
-    refuse(req, res, {
-      code: 502,
-      hop: "auth-proxy",
-      cause: "AnswerWithoutEnd",
-      message: `the auth proxy of cluster ${cluster} gave an answer that does not say where it ends`,
-    })
+    refuse(req, res, fault)
     finish(false)
     return
   }
+  const { statusCode = 0 } = answer
   let ended = false
   let closed = false
   const broken = () => {
@@ -67,7 +88,7 @@ export const relayAnswer = (
     else settle()
   })
   res.sendDate = false
-  res.writeHead(answer.statusCode ?? 502, answer.statusMessage ?? "", responseHeaders(answer.rawHeaders, timings))
+  res.writeHead(statusCode, reasonPhrase(statusCode), responseHeaders(answer.rawHeaders, timings))
   res.flushHeaders()
   answer.pipe(res, { end: false })
 }

@@ -1,5 +1,6 @@
 import type { Refusal } from "../../protocol/status.ts"
 import type { PathFailure } from "../failures.ts"
+import type { EndpointContext } from "./EndpointContext.ts"
 import { pathRefusal } from "./pathRefusal.ts"
 import type { RequestRules } from "./requestRules.ts"
 
@@ -8,12 +9,13 @@ import type { RequestRules } from "./requestRules.ts"
  * with a refusal (`final`): nobody may believe that it did not run.
  */
 export const unansweredRefusal = (
-  cluster: string,
+  at: Pick<EndpointContext, "cluster" | "relay">,
   rules: RequestRules,
   final: PathFailure | undefined,
   suspended: boolean,
 ): Refusal => {
-  if (final !== undefined && rules.repeatable) return pathRefusal(cluster, final)
+  if (final !== undefined && rules.repeatable) return pathRefusal(at, final)
+  const { cluster } = at
   const what = suspended
     ? `the path to cluster ${cluster} broke while the request was under way and did not come back in time`
     : `the connection to cluster ${cluster} ended before an answer came`

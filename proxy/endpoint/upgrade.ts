@@ -11,7 +11,7 @@ import { type EndpointContext, maxHeaderBytes } from "./EndpointContext.ts"
 import { framing, requestHeaders, responseHeaders, upgradeHeaders } from "./headers.ts"
 import { joinSockets } from "./joinSockets.ts"
 import { pathRefusal } from "./pathRefusal.ts"
-import { saysItsEnd } from "./relayAnswer.ts"
+import { answerFault, reasonPhrase } from "./relayAnswer.ts"
 import { unansweredRefusal } from "./unanswered.ts"
 
 /**
@@ -47,7 +47,7 @@ export const upgrade = async (
     }
   } catch (error) {
     if (left.signal.aborted) return void socket.destroy()
-    refuseUpgrade(req, socket, pathRefusal(context.cluster, pathFailureOf(error)))
+    refuseUpgrade(req, socket, pathRefusal(context, pathFailureOf(error)))
   }
 }
 
@@ -59,7 +59,7 @@ interface Asking {
 }
 
 const upgraded = (
-  { cluster, log }: EndpointContext,
+  { cluster, relay, log }: EndpointContext,
   connection: EndToEndConnection,
   token: string,
   { req, socket, ahead, timings }: Asking,
@@ -81,7 +81,9 @@ const upgraded = (
       refuseUpgrade(req, socket, refusal)
     }
     const unanswered = () =>
-      fail(unansweredRefusal(cluster, { repeatable: false, longRunning: true }, connection.finalFailure, false))
+      fail(
+        unansweredRefusal({ cluster, relay }, { repeatable: false, longRunning: true }, connection.finalFailure, false),
+      )
     const upstream = http.request({
       agent: connection.agent,
       host,
@@ -109,13 +111,11 @@ const upgraded = (
       joinSockets(socket, far, resolve)
     })
     upstream.on("response", (answer) => {
-      if (!saysItsEnd(req.method ?? "GET", answer))
-        return fail({
-          code: 502,
-          hop: "auth-proxy",
-          cause: "AnswerWithoutEnd",
-          message: `the auth proxy of cluster ${cluster} gave an answer that does not say where it ends`,
-        })
+      const fault = answerFault(cluster, req.method ?? "GET", answer)
+      if (fault !== undefined) {
+        answer.on("error", () => {}).destroy()
+        return fail(fault)
+      }
       answeredAlready = true
       passOn({ req, socket, timings }, answer, done)
     })
@@ -142,7 +142,8 @@ const passOn = ({ req, socket, timings }: Omit<Asking, "ahead">, answer: Incomin
     res.end()
     finish()
   })
-  res.writeHead(answer.statusCode ?? 502, answer.statusMessage ?? "", [
+  const { statusCode = 0 } = answer
+  res.writeHead(statusCode, reasonPhrase(statusCode), [
     ...responseHeaders(answer.rawHeaders, timings),
     ...(answer.headers["transfer-encoding"] === undefined ? [] : ["Transfer-Encoding", "chunked"]),
     "Connection",

@@ -48,7 +48,9 @@ export const browserLogin = async (login: BrowserLogin) => {
   const answer = await listener.answer
   try {
     const expected = { pkceCodeVerifier: verifier, expectedState: state, expectedNonce: nonce, idTokenExpected: true }
-    return await authorizationCodeGrant(configuration, answer, expected, exchange)
+    const given = await authorizationCodeGrant(configuration, answer, expected, exchange)
+    listener.undisturbed()
+    return given
   } catch (error) {
     throw issuerFailure(issuer, error)
   }

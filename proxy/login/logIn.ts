@@ -19,7 +19,7 @@ export interface LogInOptions {
   readonly say: (line: string) => void
   readonly ports?: readonly number[]
   readonly signal?: AbortSignal
-  readonly open?: typeof openBrowser
+  readonly open?: (...asked: Parameters<typeof openBrowser>) => void
 }
 
 /** A person finds a password and a second factor within this. */
@@ -45,6 +45,7 @@ export const logIn = async (options: LogInOptions): Promise<Session> => {
   // RFC 8707, 2.2: the code was asked for with all audiences, and is exchanged for the token of one.
   const exchange =
     first !== undefined && (profile.audienceIn ?? "resource") === "resource" ? askedAudience(profile, first) : {}
+  using opened = new DisposableStack()
   const common = { configuration, issuer, parameters, exchange, signal }
   const given = await (way === "device"
     ? deviceLogin({
@@ -57,10 +58,11 @@ export const logIn = async (options: LogInOptions): Promise<Session> => {
     : browserLogin({
         ...common,
         ...(options.ports === undefined ? {} : { ports: options.ports }),
+        // To copy, not to click: a terminal that is clicked at starts a browser with the address in its argument list.
         present: (address) => {
-          if (way === "print") return say(`To log in, open ${address} in a browser on this machine`)
-          say(`Opening ${address} in your browser to log in`)
-          open(address, () => say(`No browser could be opened: open ${address} yourself`))
+          if (way === "print") return say(`To log in, copy ${address} into a browser on this machine`)
+          say(`Opening your browser to log in. If no page comes, copy ${address} into it`)
+          open(address, () => say(`No browser could be opened: copy ${address} into one`), opened)
         },
       })
   ).catch((error: unknown) => {

@@ -1,14 +1,20 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "bun:test"
+import { once } from "node:events"
 import { mkdtemp, rm } from "node:fs/promises"
 import http from "node:http"
+import { connect, type Socket } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { customFetch } from "openid-client"
 import { readClaims } from "../../identity/readClaims.ts"
 import { trustedRoots } from "../../platform/outbound.ts"
 import { type IdentityProvider, publicClientId, startIdentityProvider } from "../../test/idp/IdentityProvider.ts"
 import { visit } from "../../test/idp/visit.ts"
 import { NotAuthenticated, PathBroken } from "../failures.ts"
 import type { Profile } from "../profiles/Profile.ts"
+import { askedAudience, loginParameters } from "./askedAudience.ts"
+import { browserLogin } from "./browserLogin.ts"
+import { discovered } from "./Issuer.ts"
 import { type LogInOptions, logIn } from "./logIn.ts"
 import { loginIssuing } from "./loginIssuing.ts"
 import { logOut } from "./logOut.ts"
@@ -47,13 +53,18 @@ const options = (more: Partial<LogInOptions> = {}): LogInOptions => ({
 })
 /** A browser that begins at our loopback address, as the one that the program opens. */
 const browser = async (address: string) => {
-  const { location } = (await get(address)).headers
-  const back = await visit(location ?? "", provider.caPem, "http://127.0.0.1:")
-  return await get(back)
+  const { back, cookie } = await throughProvider(address)
+  return await get(back, cookie)
 }
-const get = (url: string) => {
+/** As far as the provider's answer: where it sends the browser, and the cookie that this browser has by then. */
+const throughProvider = async (address: string) => {
+  const { headers } = await get(address)
+  const back = await visit(headers.location ?? "", provider.caPem, "http://127.0.0.1:")
+  return { back, cookie: headers["set-cookie"]?.[0]?.split(";")[0] ?? "" }
+}
+const get = (url: string, cookie?: string) => {
   const { port, pathname, search } = new URL(url)
-  return ask({ port, path: pathname + search })
+  return ask({ port, path: pathname + search, ...(cookie === undefined ? {} : { headers: { cookie } }) })
 }
 /** Of the loopback listener, with the path as it is written. */
 const ask = (request: http.RequestOptions) =>
@@ -131,6 +142,101 @@ test("an answer with another state, and everything else that comes to the loopba
   )
   expect(session.refreshToken).toBeString()
 })
+
+test("an answer counts only from the browser that began: who knows the state and has a code of his own gets nowhere", async () => {
+  const session = await logIn(
+    options({
+      open: async (address) => {
+        const unasked = new URL("/callback", address).href
+        const { back, cookie } = await throughProvider(address)
+        const state = new URL(back).searchParams.get("state")
+        const stolen = `${unasked}?state=${state}&code=of-somebody-else`
+        const [name] = cookie.split("=")
+        for (const wrong of [undefined, "", `${name}=`, `${name}=${"A".repeat(22)}`, `x${cookie}`, `${cookie}x`]) {
+          const { status, body } = await get(stolen, wrong)
+          expect([status, body]).toEqual([400, expect.stringContaining("another browser")])
+        }
+        expect((await get(back, `other=1; ${cookie}`)).body).toContain("You are logged in")
+      },
+    }),
+  )
+  expect(session.subject).toBe("alice")
+})
+
+test("the cookie that binds browser and answer is sent to the answer's path alone, and not for other sites' requests", async () => {
+  const cookies = await new Promise<string[]>((resolve) => {
+    void logIn(
+      options({
+        open: async (address) => {
+          const began = await get(address)
+          const back = await visit(began.headers.location ?? "", provider.caPem, "http://127.0.0.1:")
+          const ended = await get(back, began.headers["set-cookie"]?.[0]?.split(";")[0])
+          resolve([
+            ...(began.headers["set-cookie"] ?? []),
+            ...(ended.headers["set-cookie"] ?? []),
+            new URL(address).port,
+          ])
+        },
+      }),
+    )
+  })
+  const [set, removed, port] = cookies
+  // Cookies do not know ports (RFC 6265, 8.5): two logins at once would overwrite each other's.
+  const attributes = "; Path=/callback; HttpOnly; SameSite=Lax"
+  expect(set).toMatch(new RegExp(`^clusterconnect-login-${port}=[A-Za-z0-9_-]{22}${attributes}$`))
+  expect(removed).toBe(`clusterconnect-login-${port}=${attributes}; Max-Age=0`)
+})
+
+test("two logins in one browser at once both come to their end", async () => {
+  const both = [Promise.withResolvers<string>(), Promise.withResolvers<string>()]
+  const logins = both.map(({ resolve }) => logIn(options({ open: resolve })))
+  const begun = await Promise.all(both.map(async ({ promise }) => await throughProvider(await promise)))
+  const jar = new Map(begun.map(({ cookie }): [string, string] => [cookie.split("=")[0] ?? "", cookie]))
+  for (const { back } of begun) await get(back, [...jar.values()].join("; "))
+  expect((await Promise.all(logins)).map(({ subject }) => subject)).toEqual(["alice", "alice"])
+})
+
+test("who comes before the person's browser and answers with a login of his own is not logged in when that browser comes", async () => {
+  const configuration = await discovered(provider.issuer, publicClientId, route())
+  const send = configuration[customFetch]
+  let address = ""
+  configuration[customFetch] = async (url, request) => {
+    // The code is on its way to the provider: now the person's own browser has started.
+    expect((await get(address)).status).toBe(410)
+    if (send === undefined) throw new Error("no transport")
+    return await send(url, request)
+  }
+  const login = browserLogin({
+    configuration,
+    issuer: provider.issuer,
+    parameters: loginParameters(profile(), audiences),
+    exchange: askedAudience(profile(), relayAudience),
+    ports: [],
+    signal: new AbortController().signal,
+    present: (to) => {
+      address = to
+      void browser(to)
+    },
+  })
+  await expect(login).rejects.toMatchObject({ _tag: "NotAuthenticated", cause: "LoginEnteredTwice" })
+})
+
+test("somebody who holds connections to the loopback port open does not hold up the login", async () => {
+  const held: Socket[] = []
+  await logIn(
+    options({
+      open: async (address) => {
+        for (const bytes of ["", "GET /callback HTTP/1.1\r\nhost: "]) {
+          const socket = connect(Number(new URL(address).port), "127.0.0.1", () => socket.write(bytes))
+          await once(socket, "connect")
+          held.push(socket)
+        }
+        await browser(address)
+      },
+    }),
+  )
+  for (const socket of held) socket.destroy()
+}, 5_000)
 
 test("the ports that a client can register come first, a taken one is passed over", async () => {
   const taken = http.createServer()

@@ -4,27 +4,32 @@ import type { AddressInfo } from "node:net"
 import { NotAuthenticated } from "../failures.ts"
 
 const loopback = "127.0.0.1"
-/** Nobody guesses it; who reads it in a list of processes comes second, or is followed by the person's own browser. */
-const entryBytes = 16
+/** For the entry and the cookie: nobody guesses 128 bits. */
+const unguessableBytes = 16
 const callbackPath = "/callback"
+/** A last page to a browser of this machine takes milliseconds; who holds connections open does not hold up the login. */
+const closingMillis = 1_000
 
 /** Where a browser brings the provider's answer. */
 export interface LoopbackListener extends AsyncDisposable {
   /** `http://127.0.0.1:PORT/callback` */
   readonly redirect: string
   /**
-   * What a browser is sent to: it forwards to the provider, so that no parameter of the login shows in a list of processes. Once: a
-   * second visitor ends the login.
+   * What a browser is sent to: it forwards to the provider. It is as good as the login itself: who opens it first can bring the answer
+   * to a login of his own, so others on this machine must not learn it. Once: a second visitor ends the login.
    */
   readonly address: string
   readonly forward: (provider: URL) => void
   /** The URL with code and state; rejects with the signal's reason, or with NotAuthenticated when somebody else came too. */
   readonly answer: Promise<URL>
+  /** Throws NotAuthenticated when a second visitor came after the answer: asked when tokens are there, before they are used. */
+  readonly undisturbed: () => void
 }
 
 /**
- * Listens on loopback at the first of the ports that is free, else at any. Only an answer with the expected state counts: whatever
- * else some page or program on this machine sends changes nothing.
+ * Listens on loopback at the first of the ports that is free, else at any. Only an answer with the expected state counts, and only
+ * from the browser that opened the address, which a cookie shows (RFC 6749, 10.12): whatever else some page or program on this
+ * machine sends changes nothing.
  */
 export const loopbackListener = async (
   ports: readonly number[],
@@ -34,8 +39,9 @@ export const loopbackListener = async (
   const came = Promise.withResolvers<URL>()
   came.promise.catch(() => {})
   let provider: URL | undefined
-  const entry = `/${randomBytes(entryBytes).toString("base64url")}`
-  let entered = false
+  const entry = `/${unguessable()}`
+  const secret = unguessable()
+  let visits = 0
   const server = http.createServer((req, res) => {
     const say = (code: number, text: string, more: Record<string, string> = {}) =>
       res
@@ -48,12 +54,10 @@ export const loopbackListener = async (
         .end(`<!doctype html><title>ClusterConnect</title><p>${text}</p>`)
     if (req.method !== "GET" || req.headers.host !== new URL(redirect).host) return void say(404, "Nothing is here.")
     if (req.url === entry && provider !== undefined) {
-      if (!entered) say(302, "", { location: provider.href })
-      else {
-        say(410, "This login was begun twice, so it was ended. See the terminal.")
-        came.reject(enteredTwice())
-      }
-      entered = true
+      visits += 1
+      if (visits === 1) return void say(302, "", { location: provider.href, "set-cookie": cookie(secret) })
+      say(410, "This login was begun twice, so it was ended. See the terminal.")
+      came.reject(enteredTwice())
       return
     }
     const target = req.url ?? ""
@@ -63,16 +67,27 @@ export const loopbackListener = async (
     if (url.pathname !== callbackPath) return void say(404, "Nothing is here.")
     if (url.searchParams.get("state") !== state)
       return void say(400, "This is not the answer to the login that is waiting here.")
+    if (!(req.headers.cookie ?? "").split(/; */).includes(`${cookieName}=${secret}`))
+      return void say(
+        400,
+        "This login was begun in another browser, or another profile of it. See the terminal, and begin again.",
+      )
     say(
       200,
       url.searchParams.has("error")
         ? "The login was refused. See the terminal."
         : "You are logged in. This page can be closed.",
+      { "set-cookie": `${cookie("")}; Max-Age=0` },
     )
     came.resolve(url)
   })
   await listening(server, [...ports, 0])
-  const redirect = `http://${loopback}:${(server.address() as AddressInfo).port}${callbackPath}`
+  const { port } = server.address() as AddressInfo
+  const redirect = `http://${loopback}:${port}${callbackPath}`
+  // A host's cookies are those of all its ports (RFC 6265, 8.5): two logins at once must not overwrite each other's.
+  const cookieName = `clusterconnect-login-${port}`
+  // Lax and not Strict: the answer comes by another site's redirect. No Secure: loopback is http (RFC 8252, 7.3).
+  const cookie = (value: string) => `${cookieName}=${value}; Path=${callbackPath}; HttpOnly; SameSite=Lax`
   const onAbort = () => came.reject(signal.reason)
   signal.addEventListener("abort", onAbort, { once: true })
   if (signal.aborted) onAbort()
@@ -83,15 +98,24 @@ export const loopbackListener = async (
       provider = to
     },
     answer: came.promise,
+    undisturbed: () => {
+      if (visits > 1) throw enteredTwice()
+    },
     [Symbol.asyncDispose]: () =>
       new Promise((resolve) => {
         signal.removeEventListener("abort", onAbort)
         // The page that says so is still on its way.
-        server.close(() => resolve())
+        const late = setTimeout(() => server.closeAllConnections(), closingMillis)
+        server.close(() => {
+          clearTimeout(late)
+          resolve()
+        })
         server.closeIdleConnections()
       }),
   }
 }
+
+const unguessable = () => randomBytes(unguessableBytes).toString("base64url")
 
 /** The provider's page with this login's parameters was given out twice: to the person, and to whom else is not known. */
 const enteredTwice = () =>

@@ -44,7 +44,7 @@ export const accessOf = async (
       ...Object.values(origin.profile?.clusters ?? {}).flatMap(({ audience }) => audience ?? []),
       ...settings.clusters.flatMap(({ audience }) => audience ?? []),
     ],
-    rememberedAudiences: await known.audiences(settings.relay),
+    remembered: await known.audiences(settings.relay),
     singleAudience: settings.singleAudience,
   })
   return { settings, origin, route: routeOf(settings.caFile, environment), gate, known }

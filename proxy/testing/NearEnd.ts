@@ -35,6 +35,10 @@ export interface NearOptions extends Partial<Pick<LinkOptions, "holdMillis" | "a
   /** In place of a fixed token. */
   readonly relayTokens?: TokenSource
   readonly clusterToken?: string
+  /** In place of a fixed one. */
+  readonly clusterTokens?: TokenSource
+  /** Audiences that earlier documents of clusters named. */
+  readonly remembered?: ReadonlyMap<string, readonly string[]>
   readonly singleAudience?: boolean
   readonly relayUrl?: string
   readonly now?: () => number
@@ -78,15 +82,17 @@ export class NearEnd {
       relayAudience: far.relayAudience,
       defaultRelayAudience: far.relayAudience,
       clusterAudiences: [far.clusterAudience],
-      rememberedAudiences: [],
+      remembered: options.remembered ?? new Map(),
       singleAudience: options.singleAudience ?? false,
     })
     const clusterToken = options.clusterToken ?? jwt({ aud: far.clusterAudience, jti: "cluster" })
     try {
       const link = await clusterLink({
         cluster: far.cluster,
-        token: fixedToken(clusterToken, "test"),
+        token: options.clusterTokens ?? fixedToken(clusterToken, "test"),
         audience: options.audience,
+        relayAudience: far.relayAudience,
+        singleAudience: options.singleAudience ?? false,
         gate,
         relay: new RelayClient({
           relay: options.relayUrl ?? far.relayUrl,
@@ -107,7 +113,8 @@ export class NearEnd {
         ...(options.holdMillis === undefined ? {} : { holdMillis: options.holdMillis }),
       })
       authority ??= newLocalAuthority(new Date())
-      const context = { cluster: far.cluster, pool: link.pool, clusterToken: async () => clusterToken, log }
+      const relay = options.relayUrl ?? far.relayUrl
+      const context = { cluster: far.cluster, relay, pool: link.pool, clusterToken: link.token, log }
       const endpoint = new LocalEndpoint(
         context,
         await newLocalLeaf(await authority, new Date()),

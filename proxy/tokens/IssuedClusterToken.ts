@@ -1,4 +1,5 @@
 import { NotAuthenticated, RefusedByPolicy } from "../failures.ts"
+import { otherOwner } from "./audienceRules.ts"
 import { type Issuing, mintFor } from "./Issuing.ts"
 import { renewedToken } from "./renewedToken.ts"
 import type { ClusterTokenSource, TokenSource } from "./TokenSource.ts"
@@ -55,12 +56,10 @@ export class IssuedClusterToken implements ClusterTokenSource {
     this.#source = this.#sourceFor(wanted)
   }
 
-  /** Good at the relay, or at another cluster of it. */
+  /** Of other services' audiences, and those of a form of its own, the issuer has to take care: it was asked for one alone. */
   #isAnothers(audience: string): boolean {
-    const { cluster, defaultAudience, relayAudience, singleAudience } = this.#options
-    const stem = defaultAudience.slice(0, -cluster.length)
-    const anotherCluster = audience.startsWith(stem) && audience !== defaultAudience
-    return !singleAudience && (audience === relayAudience || anotherCluster)
+    const { defaultAudience: ownAudience, ...options } = this.#options
+    return otherOwner(audience, { ...options, ownAudience, remembered: new Map() }) !== undefined
   }
 
   #sourceFor(audience: string): TokenSource {

@@ -1,5 +1,6 @@
 import { Either } from "effect"
-import { RefusedByPolicy } from "../failures.ts"
+import { readClaims } from "../../identity/readClaims.ts"
+import { NotAuthenticated, RefusedByPolicy } from "../failures.ts"
 import { mayGoToRelay } from "./audienceRules.ts"
 import type { TokenSource } from "./TokenSource.ts"
 
@@ -10,8 +11,8 @@ export interface RelayTokenRules {
   readonly defaultRelayAudience: string
   /** By default and by the user. */
   readonly clusterAudiences: readonly string[]
-  /** Named by documents of earlier sessions. */
-  readonly rememberedAudiences: readonly string[]
+  /** Named by documents of earlier sessions, by cluster. */
+  readonly remembered: ReadonlyMap<string, readonly string[]>
   readonly singleAudience: boolean
   readonly nowMillis?: () => number
 }
@@ -19,24 +20,24 @@ export interface RelayTokenRules {
 /** The only way by which a token gets to the relay: asked at every use, because a token file may hold another one by then. */
 export class RelayTokenGate {
   readonly #rules: RelayTokenRules
-  readonly #clusterAudiences: Set<string>
+  /** Audiences that documents named, each with the cluster that named it first. */
+  readonly #learnt = new Map<string, string>()
 
   constructor(rules: RelayTokenRules) {
     this.#rules = rules
-    const { clusterAudiences, rememberedAudiences, relayAudience } = rules
-    // Documents do not close the way to the relay for every token (accept).
-    const remembered = rememberedAudiences.filter((audience) => audience !== relayAudience)
-    this.#clusterAudiences = new Set([...clusterAudiences, ...remembered])
+    for (const [cluster, audiences] of rules.remembered) this.#add(cluster, audiences)
   }
 
-  /** @throws {NotAuthenticated} when there is none that may go there */
+  /** @throws {NotAuthenticated} when there is none that may go to the relay */
   async token(): Promise<string> {
-    const { source, relayAudience, defaultRelayAudience, singleAudience, nowMillis = Date.now } = this.#rules
+    const { source, relayAudience, defaultRelayAudience, clusterAudiences, singleAudience } = this.#rules
+    const { nowMillis = Date.now } = this.#rules
     const token = await source.current()
     const known = {
       relay: relayAudience,
       defaultRelay: defaultRelayAudience,
-      clusters: [...this.#clusterAudiences],
+      clusters: clusterAudiences,
+      named: this.#learnt,
       single: singleAudience,
     }
     Either.getOrThrowWith(mayGoToRelay(token, known, nowMillis()), (refusal) => refusal)
@@ -44,23 +45,38 @@ export class RelayTokenGate {
   }
 
   /**
-   * Before a document is remembered. @throws {RefusedByPolicy} when its cluster takes the relay's own audience: learnt, that would
-   * hold back every token from the relay, for all its clusters
+   * Before a document is remembered. @throws {PathFailure} when its cluster takes an audience of the relay token: the relay could act
+   * as the user there. It is not learnt, because a cluster that names every audience would close the way to itself for good.
    */
-  accept(cluster: string, audiences: readonly string[]): void {
-    const { relayAudience, singleAudience } = this.#rules
-    if (singleAudience || !audiences.includes(relayAudience)) return
-    throw new RefusedByPolicy({
-      hop: "proxy",
-      cause: "ClusterTakesRelayAudience",
-      detail: `the document of cluster ${cluster} says that it takes tokens with the relay's audience ${JSON.stringify(relayAudience)}: the relay, which gets such tokens, could act as you there. Nothing was sent to the cluster. Have its operator give it an audience of its own, or allow one token for both with --single-audience`,
-    })
+  async accept(cluster: string, audiences: readonly string[]): Promise<void> {
+    const { source, relayAudience, singleAudience } = this.#rules
+    if (singleAudience) return
+    if (audiences.includes(relayAudience))
+      throw new RefusedByPolicy({
+        hop: "proxy",
+        cause: "ClusterTakesRelayAudience",
+        detail: `the document of cluster ${cluster} says that it takes tokens with the relay's audience ${JSON.stringify(relayAudience)}: the relay, which gets such tokens, could act as you there. Nothing was sent to the cluster. Have its operator give it an audience of its own, or allow one token for both with --single-audience`,
+      })
+    const claims = Either.getOrUndefined(readClaims(await source.current()))
+    const present = claims?.audiences ?? []
+    const shared = audiences.filter((audience) => present.includes(audience))
+    if (shared.length > 0)
+      throw new NotAuthenticated({
+        hop: "relay",
+        cause: "RelayTokenOpensCluster",
+        detail: `the document of cluster ${cluster} says that it takes tokens for ${shared.map((one) => JSON.stringify(one)).join(", ")}, and your relay token is for that too: the relay, which gets it, could act as you there. Nothing was sent to the cluster; other clusters are not affected. Use a relay token without that audience, have the cluster's operator give it an audience of its own, or allow one token for both with --single-audience`,
+      })
   }
 
-  /** Audiences that a verified document names. @throws {NotAuthenticated} when the present token turns out to be for one of them */
-  async learn(audiences: readonly string[]): Promise<void> {
-    const { relayAudience } = this.#rules
-    for (const audience of audiences.filter((one) => one !== relayAudience)) this.#clusterAudiences.add(audience)
+  /** Audiences that a cluster's verified document names. @throws {NotAuthenticated} when the present token turns out to be for one of them */
+  async learn(cluster: string, audiences: readonly string[]): Promise<void> {
+    this.#add(cluster, audiences)
     await this.token()
+  }
+
+  /** The relay's own is left out: remembered from a time when one token was allowed for both, it would hold back every token. */
+  #add(cluster: string, audiences: readonly string[]): void {
+    for (const audience of audiences)
+      if (audience !== this.#rules.relayAudience && !this.#learnt.has(audience)) this.#learnt.set(audience, cluster)
   }
 }

@@ -5,7 +5,13 @@ import { mayGoToCluster, mayGoToRelay } from "./audienceRules.ts"
 import { RelayTokenGate, type RelayTokenRules } from "./RelayTokenGate.ts"
 import { fixedToken } from "./TokenSource.ts"
 
-const known = { relay: "R", defaultRelay: "default", clusters: ["C", "D"], single: false }
+const known = {
+  relay: "R",
+  defaultRelay: "default",
+  clusters: ["C", "D"],
+  named: new Map([["N", "edge-9"]]),
+  single: false,
+}
 const now = 1_800_000_000_000
 const exp = now / 1_000 + 60
 const verdict = (aud: unknown, single = false, more: Record<string, unknown> = {}) =>
@@ -22,6 +28,7 @@ test("a token goes to the relay only if it is for the relay and for no cluster t
   expect(verdict([])).toBe("RelayAudienceMissing")
   expect(verdict(undefined)).toBe("RelayAudienceMissing")
   expect(verdict(["R", "D"])).toBe("RelayTokenOpensCluster")
+  expect(verdict(["R", "N"])).toBe("RelayTokenOpensCluster")
   expect(verdict(["R", "R/never-met"])).toBe("RelayTokenOpensCluster")
   expect(verdict(["R", "default/never-met"])).toBe("RelayTokenOpensCluster")
   expect(verdict(["R", "default", "defaults/x"])).toBe("sent")
@@ -52,31 +59,39 @@ const gateFor = (aud: unknown, more: Partial<RelayTokenRules> = {}) =>
     relayAudience: "R",
     defaultRelayAudience: "default",
     clusterAudiences: ["C"],
-    rememberedAudiences: [],
+    remembered: new Map(),
     singleAudience: false,
     ...more,
   })
 
-test("what a document names is never forgotten: the gate closes for the token in use", async () => {
-  const gate = gateFor(["R", "late"])
-  expect(await gate.token()).toContain(".")
-  await expect(gate.learn(["late"])).rejects.toThrow("also good at a cluster")
-  await expect(gate.token()).rejects.toThrow("also good at a cluster")
+test("what a document names is never forgotten: the gate closes for the token in use, and says which cluster named it", async () => {
+  let token = jwt({ aud: "R" })
+  const gate = gateFor("R", { source: { current: async () => token, described: "test" } })
+  await gate.learn("edge-1", ["late"])
+  token = jwt({ aud: ["R", "late"] })
+  await expect(gate.token()).rejects.toThrow('"late", which a document of cluster edge-1 named')
+  await expect(gate.learn("edge-2", ["late"])).rejects.toThrow("cluster edge-1")
 })
-test("a document cannot close the gate for every token: one that takes the relay's own audience is refused, not learnt", async () => {
-  const gate = gateFor("R")
-  expect(() => gate.accept("edge-1", ["x", "R"])).toThrow("edge-1")
-  try {
-    gate.accept("edge-1", ["R"])
-  } catch (error) {
-    expect(error).toMatchObject({ _tag: "RefusedByPolicy", cause: "ClusterTakesRelayAudience" })
+test("a document cannot close the gate: one that names an audience of the relay token is refused by its cluster's name, not learnt", async () => {
+  const gate = gateFor(["R", "account"])
+  for (const [audiences, cause, tag] of [
+    [["x", "R"], "ClusterTakesRelayAudience", "RefusedByPolicy"],
+    [["x", "account"], "RelayTokenOpensCluster", "NotAuthenticated"],
+  ] as const) {
+    const refused = await gate.accept("edge-1", audiences).catch((error: Error) => error)
+    expect(refused).toMatchObject({ _tag: tag, cause })
+    expect((refused as Error).message).toContain("cluster edge-1")
+    expect((refused as Error).message).toContain("--single-audience")
   }
-  gate.accept("edge-1", ["x"])
+  await gate.accept("edge-1", ["x"])
   expect(await gate.token()).toBeString()
-  gateFor("R", { singleAudience: true }).accept("edge-1", ["R"])
+  await gateFor("R", { singleAudience: true }).accept("edge-1", ["R"])
+})
+test("what is remembered of a cluster holds a token back from the first call on", async () => {
+  const remembered = new Map([["edge-1", ["R", "x"]]])
+  await expect(gateFor(["R", "x"], { remembered }).token()).rejects.toThrow("which a document of cluster edge-1 named")
   // Remembered when one token was allowed for both, or by an earlier version.
-  expect(await gateFor("R", { rememberedAudiences: ["R", "x"] }).token()).toBeString()
-  await expect(gateFor(["R", "x"], { rememberedAudiences: ["x"] }).token()).rejects.toThrow("also good at a cluster")
-  // What the user says about a cluster counts.
+  expect(await gateFor("R", { remembered }).token()).toBeString()
   await expect(gateFor("R", { clusterAudiences: ["R"] }).token()).rejects.toThrow("also good at a cluster")
+  await expect(gateFor(["R", "default/edge-7"]).token()).rejects.toThrow("also good at a cluster")
 })

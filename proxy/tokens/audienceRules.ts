@@ -7,14 +7,43 @@ export interface KnownAudiences {
   readonly relay: string
   /** `clusterconnect:<relay host>`: what clusters take unless somebody says otherwise begins with it. */
   readonly defaultRelay: string
-  /** Every audience that some cluster is known to take. */
+  /** Audiences of clusters, by default and by the user's word. */
   readonly clusters: readonly string[]
+  /** Those that documents named, now or earlier, each with its cluster. */
+  readonly named: ReadonlyMap<string, string>
   /** One token for both was explicitly allowed. */
   readonly single: boolean
 }
 
 /** Clocks of laptops are off by some seconds; the hops themselves allow the same. */
 const clockToleranceMillis = 30_000
+
+/** What is known of audiences where it is asked whether a cluster may have a token. */
+export interface ClusterAudiences {
+  readonly cluster: string
+  /** `clusterconnect:<relay host>/<cluster>` */
+  readonly ownAudience: string
+  readonly relayAudience: string
+  /** One token for all was explicitly allowed. */
+  readonly singleAudience: boolean
+  /** What documents of clusters at this relay named, by cluster. */
+  readonly remembered: ReadonlyMap<string, readonly string[]>
+}
+
+/** How every audience begins that nobody chose: `clusterconnect:<relay host>[/<cluster>]`, of this relay or another one. */
+const defaultForm = "clusterconnect:"
+
+/** Whose audience it is, in words, if not this cluster's: who gets a token that is good for it could act as the user there. */
+export const otherOwner = (
+  audience: string,
+  { cluster, ownAudience, relayAudience, singleAudience, remembered }: ClusterAudiences,
+): string | undefined => {
+  if (singleAudience || audience === ownAudience) return undefined
+  if (audience === relayAudience) return "the relay"
+  if (audience.startsWith(defaultForm)) return "another cluster or relay"
+  const named = [...remembered].find(([other, audiences]) => other !== cluster && audiences.includes(audience))
+  return named === undefined ? undefined : `cluster ${named[0]}, whose document named it`
+}
 
 const refused = (hop: "relay" | "auth-proxy", cause: string, detail: string) =>
   Either.left(new NotAuthenticated({ hop, cause, detail }))
@@ -61,17 +90,19 @@ export const mayGoToRelay = (
         "RelayAudienceMissing",
         `the relay token is for ${listed(claims.audiences)}, expected ${JSON.stringify(known.relay)}: request it with that audience, or name the right one with --relay-audience. It was not sent`,
       )
+    const relays = [known.relay, known.defaultRelay]
     // The default form names a cluster of this relay, also one that this installation has never met.
-    const clusters = claims.audiences.filter(
-      (audience) =>
-        known.clusters.includes(audience) ||
-        [known.relay, known.defaultRelay].some((relay) => audience.startsWith(`${relay}/`)),
-    )
-    if (clusters.length > 0)
+    const opened = claims.audiences.flatMap((audience) => {
+      const isCluster = known.clusters.includes(audience) || relays.some((relay) => audience.startsWith(`${relay}/`))
+      if (isCluster) return [JSON.stringify(audience)]
+      const named = known.named.get(audience)
+      return named === undefined ? [] : [`${JSON.stringify(audience)}, which a document of cluster ${named} named`]
+    })
+    if (opened.length > 0)
       return refused(
         "relay",
         "RelayTokenOpensCluster",
-        `the relay token is also good at a cluster (${listed(clusters)}), so the relay could act as you there. It was not sent: use one token per audience, or --single-audience if that is what you want`,
+        `the relay token is also good at a cluster (${opened.join("; ")}), so the relay could act as you there. It was not sent: use one token per audience, or --single-audience if that is what you want`,
       )
     return Either.right(claims)
   })

@@ -1,16 +1,25 @@
 import { Either } from "effect"
 import { readClaims, type UnverifiedClaims } from "../../identity/readClaims.ts"
 import { NotAuthenticated } from "../failures.ts"
+import { type ClusterAudiences, otherOwner } from "./audienceRules.ts"
+
+export interface ClusterExpectation extends ClusterAudiences {
+  /** Of the cluster's verified document: issuer to audience. */
+  readonly audiences: Readonly<Record<string, string>>
+  /** The audience that the user says the cluster takes. A cluster may take more than its document names. */
+  readonly named: string | undefined
+}
 
 /**
- * The claims against what the cluster's verified document expects: an issuer that it knows, with the audience that it has for it. A
- * cluster may take more audiences than its document names: `named` is the one that the user says it takes.
+ * Whether a token that was brought may go to the cluster: its issuer is one that the document knows, it is for the audience that the
+ * user or the document names, and for no other cluster and not for the relay. Whoever runs the cluster wrote the document and could
+ * name, to get it, another cluster's audience or none: of that only the user's word is believed.
  */
 export const expectedByCluster = (
   token: string,
-  audiences: Readonly<Record<string, string>>,
-  named: string | undefined,
+  expectation: ClusterExpectation,
 ): Either.Either<UnverifiedClaims, NotAuthenticated> => {
+  const { cluster, audiences, named, ownAudience, relayAudience, singleAudience } = expectation
   const refused = (cause: string, detail: string) =>
     Either.left(new NotAuthenticated({ hop: "auth-proxy", cause, detail }))
   return Either.flatMap(
@@ -20,21 +29,30 @@ export const expectedByCluster = (
         new NotAuthenticated({ hop: "auth-proxy", cause: "TokenUnreadable", detail: `not a JWT (${_tag})` }),
     ),
     (claims) => {
-      // Without an operator a document may name none.
-      if (Object.keys(audiences).length === 0) return Either.right(claims)
       const { issuer = "" } = claims
-      if (!Object.hasOwn(audiences, issuer))
+      // Without an operator a document may name none: then what a cluster takes by default is all that speaks for it.
+      const silent = Object.keys(audiences).length === 0
+      if (!silent && !Object.hasOwn(audiences, issuer))
         return refused(
           "IssuerNotAccepted",
           `the cluster token is from ${issuer || "nobody"}, the cluster takes those of ${Object.keys(audiences).join(", ")}`,
         )
-      const wanted = named ?? audiences[issuer] ?? ""
-      return claims.audiences.includes(wanted)
-        ? Either.right(claims)
-        : refused(
-            "ClusterAudienceMissing",
-            `the cluster token is for ${claims.audiences.join(", ") || "nobody"}, expected ${wanted}: if the cluster takes it all the same, say so with --audience`,
-          )
+      const byDefault = singleAudience ? [ownAudience, relayAudience] : [ownAudience]
+      const wanted = named !== undefined ? [named] : silent ? byDefault : [audiences[issuer] ?? ""]
+      if (!wanted.some((audience) => claims.audiences.includes(audience)))
+        return refused(
+          "ClusterAudienceMissing",
+          `the cluster token is for ${claims.audiences.join(", ") || "nobody"}, expected ${wanted.join(" or ")}. It was not sent to cluster ${cluster}: if the cluster takes it all the same, say so with --audience`,
+        )
+      const others = claims.audiences.flatMap((audience) => {
+        const owner = audience === named ? undefined : otherOwner(audience, expectation)
+        return owner === undefined ? [] : [`${JSON.stringify(audience)} (${owner})`]
+      })
+      if (others.length === 0) return Either.right(claims)
+      return refused(
+        "TokenOpensOthers",
+        `the cluster token is also good for ${others.join(", ")}: cluster ${cluster}, which gets it, could act as you there. It was not sent: give a token for this cluster alone, or if the cluster takes that audience itself, say so with --audience`,
+      )
     },
   )
 }

@@ -84,7 +84,7 @@ describe("a token that is issued on demand", () => {
     expect(refusalOf(() => token.adopt({ [issuer]: "vault" }))).toMatchObject({ cause: "AudienceNotOwn" })
   })
   test("is not used when it is also good at the relay or at another cluster", async () => {
-    for (const more of [relayAudience, "clusterconnect:relay.example/edge-2"]) {
+    for (const more of [relayAudience, "clusterconnect:relay.example/edge-2", "clusterconnect:other.example/edge-1"]) {
       const { issuing } = recording((audience) => [audience, more])
       await expect(clusterToken(issuing).current()).rejects.toMatchObject({
         _tag: "NotAuthenticated",

@@ -1,9 +1,9 @@
 import { Either } from "effect"
-import { type ClusterDocument, openDocument, trustDocument } from "../../protocol/document.ts"
+import { type ClusterDocument, identityFollows, openDocument, trustDocument } from "../../protocol/document.ts"
 import { type Pin, pinOf } from "../../protocol/keys.ts"
 import { PathBroken, RefusedByPolicy } from "../failures.ts"
 import type { RelayClient } from "../relay/RelayClient.ts"
-import type { KnownCluster, KnownClusters } from "./KnownClusters.ts"
+import { identityRetired, type KnownCluster, type KnownClusters } from "./KnownClusters.ts"
 import { pinDecision } from "./pinDecision.ts"
 
 /** What a person is shown before a pin is remembered. */
@@ -21,8 +21,8 @@ export interface TrustOptions {
   readonly acceptNewPin: boolean
   /** Asks a person; undefined when there is none. */
   readonly confirm: ((sight: FirstSight) => Promise<boolean>) | undefined
-  /** Called with every document that is trusted, before it is remembered. One that this throws for never is. */
-  readonly accept?: (document: ClusterDocument) => void
+  /** Called with every document that is trusted, before it is remembered. One that this rejects for never is. */
+  readonly accept?: (document: ClusterDocument) => Promise<void>
   /** Called with every document that is trusted, before it is used: the audience rules are checked again here. */
   readonly onTrusted?: (document: ClusterDocument) => Promise<void>
 }
@@ -67,8 +67,11 @@ export class ClusterTrust {
     const { document: text, agentSessions } = await relay.connectionInformation(cluster)
     if (text === "") throw noDocument(cluster, agentSessions)
     const remembered = await known.find(relay.relay, cluster)
+    const identity = identityOf(text)
+    if (remembered !== undefined && identity !== undefined && remembered.formerPins?.includes(identity))
+      throw identityRetired(known.path, { relay: relay.relay, cluster, retired: identity, now: remembered.pin })
     const pin = await this.#pin(text, remembered)
-    const serial = serialToBeat(text, pin, remembered)
+    const serial = serialToBeat(identity, pin, remembered)
     const trusted = trustDocument(text, {
       pin,
       clusterName: cluster,
@@ -77,13 +80,13 @@ export class ClusterTrust {
     })
     if (Either.isLeft(trusted)) throw documentRefused(cluster, relay.relay, trusted.left.reason, trusted.left.message)
     const document = trusted.right
-    accept?.(document)
+    await accept?.(document)
     try {
       // First, so that a token which the document shows to be too powerful goes nowhere any more.
       await onTrusted?.(document)
     } finally {
       // Then too: the next start must know before it sends that token again.
-      await known.remember(relay.relay, cluster, memoryOf(document, pin, remembered))
+      await known.remember(relay.relay, cluster, memoryOf(document))
     }
     this.#document = document
     this.#fetchedAt = performance.now()
@@ -97,6 +100,7 @@ export class ClusterTrust {
     const decision = pinDecision({
       given: followed ?? givenPin,
       remembered: remembered?.pin as Pin | undefined,
+      retired: remembered?.formerPins ?? [],
       interactive: confirm !== undefined,
       acceptNewPin,
     })
@@ -115,26 +119,29 @@ export class ClusterTrust {
   }
 }
 
-/** The remembered serial counts for the identity it was seen with; a pin that the user gave for another one starts anew. */
-const serialToBeat = (text: string, pin: Pin, remembered: KnownCluster | undefined): number | undefined => {
-  if (remembered === undefined) return undefined
-  const opened = openDocument(text)
-  const identity = Either.isRight(opened) ? pinOf(opened.right.identityKey) : undefined
-  const counts = remembered.pin === pin || remembered.pin === identity || remembered.formerPins?.includes(pin)
-  return counts ? remembered.serial : undefined
-}
+/** Whose document it says it is, and is by its signature; undefined when it is nobody's. Whether that one is trusted is another matter. */
+const identityOf = (text: string): Pin | undefined =>
+  Either.match(openDocument(text), { onLeft: () => undefined, onRight: ({ identityKey }) => pinOf(identityKey) })
 
-const memoryOf = (document: ClusterDocument, pin: Pin, remembered: KnownCluster | undefined): KnownCluster => {
-  const now = pinOf(document.identityKey)
-  // Followed just now, or earlier by way of the identity that was remembered.
-  const followed = [pin, ...(remembered?.pin === pin ? [pin, ...(remembered.formerPins ?? [])] : [])]
-  const former = [...new Set(followed)].filter((one) => one !== now)
+/** The remembered serial counts for the identity it was seen with; a pin that the user gave for another one starts anew. */
+const serialToBeat = (identity: Pin | undefined, pin: Pin, remembered: KnownCluster | undefined): number | undefined =>
+  remembered !== undefined && (remembered.pin === pin || remembered.pin === identity) ? remembered.serial : undefined
+
+const memoryOf = (document: ClusterDocument): KnownCluster => {
+  const retired = retiredBy(document)
   return {
-    pin: now,
+    pin: pinOf(document.identityKey),
     serial: document.serial,
     audiences: [...new Set(Object.values(document.audiences))],
-    ...(former.length === 0 ? {} : { formerPins: former }),
+    ...(retired === undefined ? {} : { formerPins: [retired] }),
   }
+}
+
+/** The identity that has signed this one as its successor: from now on it stands for nobody, whoever pinned it. */
+const retiredBy = (document: ClusterDocument): Pin | undefined => {
+  const previous = document.previousIdentity?.key
+  if (previous === undefined || previous === document.identityKey) return undefined
+  return identityFollows(document, (identity) => identity === previous) ? pinOf(previous) : undefined
 }
 
 const noDocument = (cluster: string, sessions: number) =>

@@ -4,16 +4,19 @@ import { Either, Schema } from "effect"
 import { makePrivateDirectory, withFileLock, writeFileAtomic } from "../../platform/files.ts"
 import type { Pin } from "../../protocol/keys.ts"
 import { decodeJson, PinText } from "../../protocol/signed.ts"
-import { LocalFailure } from "../failures.ts"
+import { LocalFailure, RefusedByPolicy } from "../failures.ts"
 
 /** What this installation remembers of one cluster at one relay. */
 export const KnownCluster = Schema.Struct({
   pin: PinText,
   /** The highest serial of a document that was trusted. */
   serial: Schema.Number.pipe(Schema.int(), Schema.nonNegative()),
-  /** Audiences that the cluster's documents named: none of them may be in a token that goes to the relay. */
+  /** Audiences that the cluster's documents named, and no other cluster's before: see {@link RelayTokenGate} and {@link otherOwner}. */
   audiences: Schema.Array(Schema.String),
-  /** Identities that this one took over from: their old documents are replays, also for a user who still gives their pin. */
+  /**
+   * Identities that have signed a successor, newest first. None of them is trusted again, in an old or a new document, also for a
+   * user who still gives its pin: an identity is replaced because its key may be stolen.
+   */
   formerPins: Schema.optionalWith(Schema.Array(PinText), { exact: true }),
 })
 export type KnownCluster = typeof KnownCluster.Type & { readonly pin: Pin }
@@ -26,7 +29,7 @@ type Contents = typeof KnownClustersFile.Type
 
 /** 1,000 clusters with long audiences are well below; a larger file is not ours. */
 const maxFileBytes = 4 * 1024 * 1024
-/** An identity is replaced on demand only; the oldest make room. */
+/** An identity is replaced on demand only; the oldest make room, and only a signature of the newest adds one. */
 const maxFormerPins = 16
 /** The older ones make room: nobody's token carries more audiences than this. */
 const maxAudiences = 64
@@ -50,16 +53,15 @@ export class KnownClusters {
     return Object.keys(clusters).flatMap((name) => (name.startsWith(prefix) ? [name.slice(prefix.length)] : []))
   }
 
-  /** Audiences of every cluster that was ever reached through this relay. */
-  async audiences(relay: string): Promise<readonly string[]> {
-    const { clusters } = await this.#read()
-    const here = Object.entries(clusters).filter(([name]) => name.startsWith(`${relay} `))
-    return here.flatMap(([, known]) => [...known.audiences])
+  /** What documents of clusters at this relay named, by cluster. */
+  async audiences(relay: string): Promise<ReadonlyMap<string, readonly string[]>> {
+    return audiencesAt(relay, await this.#read())
   }
 
   /**
-   * Remembers a trusted document. For an unchanged pin the serial only rises and audiences only add up, whatever other processes
-   * wrote meanwhile.
+   * Remembers a trusted document. For an unchanged pin the serial only rises; audiences and former pins only add up, whatever other
+   * processes wrote meanwhile. An audience that another cluster of the relay has is left out: by naming it, a document would make
+   * that cluster's tokens look like its own. @throws {RefusedByPolicy} when one of them has seen that this identity has a successor
    */
   async remember(relay: string, cluster: string, seen: KnownCluster): Promise<void> {
     await makePrivateDirectory(dirname(this.path))
@@ -67,11 +69,15 @@ export class KnownClusters {
       const contents = await this.#read()
       const before = contents.clusters[key(relay, cluster)]
       const same = before?.pin === seen.pin ? before : undefined
-      const former = [...new Set([...(seen.formerPins ?? []), ...(same?.formerPins ?? [])])].slice(0, maxFormerPins)
+      if (before?.formerPins?.includes(seen.pin))
+        throw identityRetired(this.path, { relay, cluster, retired: seen.pin, now: before.pin })
+      const former = [...new Set([...(seen.formerPins ?? []), ...(before?.formerPins ?? [])])].slice(0, maxFormerPins)
+      const others = [...audiencesAt(relay, contents)].flatMap(([other, named]) => (other === cluster ? [] : named))
+      const own = seen.audiences.filter((audience) => !others.includes(audience))
       const next = {
         pin: seen.pin,
         serial: Math.max(seen.serial, same?.serial ?? 0),
-        audiences: [...new Set([...seen.audiences, ...(before?.audiences ?? [])])].slice(0, maxAudiences),
+        audiences: [...new Set([...own, ...(before?.audiences ?? [])])].slice(0, maxAudiences),
         ...(former.length === 0 ? {} : { formerPins: former }),
       }
       if (same !== undefined && JSON.stringify(next) === JSON.stringify(same)) return
@@ -95,5 +101,23 @@ export class KnownClusters {
     return decoded.right
   }
 }
+
+/** @param path of the memory, whose entry is the user's way to say that an identity is good again */
+export const identityRetired = (
+  path: string,
+  about: { readonly relay: string; readonly cluster: string; readonly retired: string; readonly now: string },
+): RefusedByPolicy =>
+  new RefusedByPolicy({
+    hop: "relay",
+    cause: "IdentityRetired",
+    detail: `the relay ${about.relay} shows a document of cluster ${about.cluster} by the identity ${about.retired}, which was replaced: it has signed a successor, and ${about.now} is known here now. Somebody may have stolen the old key, or the relay came back from an old backup. Nothing was sent to the cluster. Compare .status.identityPin of the ClusterConnect resource. If the cluster's operator went back to the old identity and says so, remove the entry "${about.relay} ${about.cluster}" from ${path} and give --pin ${about.retired}`,
+  })
+
+const audiencesAt = (relay: string, { clusters }: Contents): ReadonlyMap<string, readonly string[]> =>
+  new Map(
+    Object.entries(clusters).flatMap(([name, { audiences }]) =>
+      name.startsWith(`${relay} `) ? [[name.slice(relay.length + 1), audiences] as const] : [],
+    ),
+  )
 
 const key = (relay: string, cluster: string) => `${relay} ${cluster}`

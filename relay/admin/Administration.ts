@@ -1,6 +1,7 @@
+import { defaultJoinTokenSeconds, maxJoinTokenSeconds } from "../../protocol/enrolment.ts"
 import type { Spki } from "../../protocol/keys.ts"
 import { newSecret } from "../../protocol/ticket.ts"
-import { defaultJoinTokenSeconds, maxJoinTokenSeconds, maxJoinTokens, maxListedKeys } from "../configuration/limits.ts"
+import { maxJoinTokens, maxListedKeys } from "../configuration/limits.ts"
 import {
   ClusterRevoked,
   ClusterUnknown,

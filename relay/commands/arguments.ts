@@ -1,7 +1,7 @@
 import { Args, HelpDoc, Options } from "@effect/cli"
 import { Effect, Either, Option, Schema } from "effect"
+import { defaultJoinTokenSeconds, maxJoinTokenSeconds } from "../../protocol/enrolment.ts"
 import type { Spki } from "../../protocol/keys.ts"
-import { defaultJoinTokenSeconds, maxJoinTokenSeconds } from "../configuration/limits.ts"
 import { ClusterName, IdentityKey } from "../store/RegistrationEntry.ts"
 
 /** A wrong value is a wrong command line: exit code 2, before anything is opened. */

@@ -1,6 +1,6 @@
 import { Schema } from "effect"
 import { IssuerEntry } from "../../identity/JwtEntry.ts"
-import { relayUrl } from "../../protocol/names.ts"
+import { crossesInPlainText, relayUrl } from "../../protocol/names.ts"
 import { PolicyEntry } from "../policy/PolicyEntry.ts"
 import { RegistrationEntry } from "../store/RegistrationEntry.ts"
 import { isAddressRange } from "./addressRange.ts"
@@ -87,11 +87,11 @@ export const listenAddress = (text: string): ListenAddress | undefined => {
   return match === null || port > 65_535 ? undefined : { host: match[1] ?? match[2] ?? "", port }
 }
 
-/** Hosts that no packet leaves this machine for. */
-const thisMachine = /^(127\.\d+\.\d+\.\d+|::1|localhost)$/
+const isOnlyHere = (listen: string): boolean =>
+  URL.canParse(`http://${listen}`) && !crossesInPlainText(`http://${listen}`)
 
 /** What is wrong with a public port in plain text; undefined where TLS ends in it or, by the configuration's own word, in front of it. */
 export const plainTextFault = ({ listen, tls, tlsTerminatedElsewhere }: RelayConfiguration): string | undefined =>
-  tls !== undefined || tlsTerminatedElsewhere || thisMachine.test(listenAddress(listen)?.host ?? "")
+  tls !== undefined || tlsTerminatedElsewhere || isOnlyHere(listen)
     ? undefined
     : `listen: ${listen} without tls would take callers' tokens in plain text; expected tls, or tlsTerminatedElsewhere: true where something in front of it ends the TLS`

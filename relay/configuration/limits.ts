@@ -40,7 +40,6 @@ export const joinFailureWindowMillis = 15 * 60_000
 /** Addresses whose failed joins are remembered; the oldest is forgotten first. At 100 bytes each, 1 MB. */
 export const maxJoinFailureAddresses = 10_000
 
-export { defaultJoinTokenSeconds, maxJoinTokenSeconds } from "../../protocol/enrolment.ts"
 /** Join tokens that exist at a time; they are swept when they expire. */
 export const maxJoinTokens = 10_000
 /** Identity keys listed for one cluster: the present one, the next, and room for a mistake. */

@@ -1,8 +1,8 @@
 import type { Time } from "../time/Time.ts"
 
 /** An agent takes 500 dials a second, 256 at once (agent/tunnel/carriers): room is left for users who have just come. */
-export const pacedAtOnce = 100
-export const paceMillis = 250
+const pacedAtOnce = 100
+const paceMillis = 250
 
 interface Lane {
   left: number
@@ -10,8 +10,9 @@ interface Lane {
 }
 
 /**
- * Dials that an event of the relay's own causes, for all openings of a cluster in one moment: an agent that comes, a session that is lost, a time that
- * is over. At most {@link pacedAtOnce} of a cluster are let go at once, the next ones {@link paceMillis} later, in the order in which they came.
+ * Dials that an event of the relay's own causes, for all openings of a cluster in one moment: an agent that comes, an agent that refuses, a session
+ * that is lost, a time that is over. At most {@link pacedAtOnce} of a cluster are let go at once, the next ones {@link paceMillis} later, in the order in
+ * which they came.
  */
 export class Pace {
   readonly #time: Time

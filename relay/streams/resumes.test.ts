@@ -38,7 +38,7 @@ test("it is 503 NoAgent when none has come before the client's own limit of 7 s"
 })
 
 /** 100 of 150 dials at once, and no more before a quarter of a second has passed. */
-const isAskedInGroups = async (agent: TestAgent) => {
+const expectGroups = async (agent: TestAgent) => {
   for (let dialled = 0; dialled < 100; dialled += 1) await agent.dial()
   agent.send({ type: "ping", id: 7 })
   expect(await agent.messages.next()).toEqual({ type: "pong", id: 7 })
@@ -51,7 +51,7 @@ test("many are let go in groups that one agent takes", async () => {
   const users = Array.from({ length: 150 }, () => openUserHalf(relay, { instance }).catch(() => {}))
   await untilWaiting(users.length)
   const agent = await TestAgent.open(relay.ws, material)
-  await isAskedInGroups(agent)
+  await expectGroups(agent)
   relay.time.advance(6_999)
   await Promise.all(users)
 })
@@ -63,7 +63,7 @@ test("many whose agent does not answer are asked anew in groups too", async () =
   for (let dialled = 0; dialled < users.length; dialled += 1) await silent.dial()
   const next = await TestAgent.open(relay.ws, material, "two")
   relay.time.advance(3_000)
-  await isAskedInGroups(next)
+  await expectGroups(next)
   relay.time.advance(6_999)
   await Promise.all(users)
 })

@@ -62,6 +62,15 @@ test("a new cluster gets a join token: it alone is on standard output, the next 
   })
 })
 
+test.each(["create", "token"])("%s refuses a life that no join token has, with exit code 2", async (command) => {
+  for (const seconds of ["0", "9999"]) {
+    const { code, out, err } = await clusters(command, "edge-2", "--expires-in-seconds", seconds)
+    expect([code, out]).toEqual([2, ""])
+    expect(err).toContain("--expires-in-seconds: expected 1 to 1800")
+  }
+  expect(relay.store.tokens.all()).toEqual([])
+})
+
 test("a public key is listed instead, and nothing secret exists", async () => {
   const { document } = await relay.cluster("edge-3", false)
   const key = join(home.path, "key.json")

@@ -8,6 +8,9 @@ export const defaultMaxSessionSeconds = 43_200
 const longestSessionSeconds = 14 * 86_400
 
 const Text = Schema.String.pipe(Schema.minLength(1))
+const Audiences = Schema.NonEmptyArray(Text).pipe(
+  Schema.filter((all) => new Set(all).size === all.length || "expected each audience once"),
+)
 const Count = Schema.Int.pipe(Schema.between(1, 100_000))
 const optional = <A, I>(schema: Schema.Schema<A, I>, byDefault: NoInfer<A>) =>
   Schema.optionalWith(schema, { default: () => byDefault })
@@ -20,13 +23,13 @@ const Impersonation = Schema.Struct({
   allowNested: optional(Schema.Boolean, false),
 })
 
-/** The auth proxy's configuration file. Everything but `clusterName` and `limits` may change while it runs. */
+/** The auth proxy's configuration file, followed while it runs: `limits` wait for a new process, a file of another `clusterName` is refused. */
 export const AuthProxyConfiguration = Schema.Struct({
   clusterName: Schema.String.pipe(Schema.pattern(clusterNamePattern)),
   relay: Schema.Struct({
     url: Text,
-    /** Default: `clusterconnect:` and the relay's host. A token for it is not accepted here. */
-    audience: Schema.optional(Text),
+    /** All that the relay takes, its issuers' own included; a token for one of them is not accepted here. Default: `clusterconnect:` and the relay's host. */
+    audiences: Schema.optional(Audiences),
   }),
   authentication: Schema.Struct({
     jwt: Schema.NonEmptyArray(JwtEntry),

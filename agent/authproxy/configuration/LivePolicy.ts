@@ -10,7 +10,7 @@ import { ApiServer } from "../upstream/ApiServer.ts"
 import { type ApiServerState, probeApiServer } from "../upstream/probeApiServer.ts"
 import { ServiceAccountFiles } from "../upstream/ServiceAccountFiles.ts"
 import { AuthProxyConfiguration } from "./AuthProxyConfiguration.ts"
-import { mayFollow, type Settings, type SettingsRefused, settingsOf } from "./settings.ts"
+import { type Limits, mayFollow, type Settings, type SettingsRefused, sameLimits, settingsOf } from "./settings.ts"
 
 /** A policy with what it was made of. */
 export interface InForce {
@@ -25,6 +25,8 @@ export interface InForce {
 /** The policy that follows the configuration file. What is in force was always checked as a whole. */
 export interface LivePolicy {
   readonly current: () => InForce
+  /** Those of the file that the process began with; `current` has those of the present file, which wait. */
+  readonly limits: Limits
   /** Why the file's present content is not in force; undefined when it is. */
   readonly failure: () => string | undefined
   readonly issuers: Effect.Effect<readonly IssuerState[]>
@@ -59,7 +61,10 @@ export const makeLivePolicy = (
     const once = yield* Effect.makeSemaphore(1)
     const follow = (loaded: Loaded<AuthProxyConfiguration>) =>
       Effect.gen(function* () {
-        if (loaded.hash === current.hash) return
+        if (loaded.hash === current.hash) {
+          failure = undefined
+          return
+        }
         const previous = current
         const next = yield* Effect.exit(built(loaded, previous, environment, log, scope, polled, first.settings))
         if (Exit.isFailure(next)) {
@@ -74,6 +79,9 @@ export const makeLivePolicy = (
         current = next.value
         failure = undefined
         log.info("configuration in force", { hash: current.hash })
+        const { limits } = current.settings
+        if (!sameLimits(limits, previous.settings.limits) && !sameLimits(limits, first.settings.limits))
+          log.warn("limits wait for a new process", { inForce: first.settings.limits, waiting: limits })
         // Only the search for keys ends: a request that is being verified is answered, one under way keeps its connection.
         yield* Scope.close(previous.scope, Exit.void)
         // Interruptible: what is built here (loading of keys, probes) would inherit that it cannot be ended.
@@ -82,6 +90,7 @@ export const makeLivePolicy = (
 
     return {
       current: () => current,
+      limits: first.settings.limits,
       failure: () => watched.failure()?.message ?? failure,
       issuers: Effect.suspend(() => current.verifier.issuers),
       ready: Effect.suspend(() => (wasReady ? Effect.succeed(true) : current.verifier.ready)).pipe(

@@ -38,6 +38,27 @@ test("the relay's audience is accepted only where the configuration says so", ()
   expect(settings({ authentication: { jwt, allowRelayAudience: true } })?.refusedAudiences).toEqual([])
 })
 
+test("tokens for every audience of the relay are refused, and only for those that are named", () => {
+  const relay = { url: "https://relay.example.com", audiences: ["api://relay", "corp-sso"] }
+  expect(settings({ relay })?.refusedAudiences).toEqual(["api://relay", "corp-sso"])
+})
+
+test.each(["api://relay", "corp-sso"])("an entry may accept no audience of the relay, whichever it is: %s", (taken) => {
+  const relay = { url: "https://relay.example.com", audiences: ["api://relay", "corp-sso"] }
+  const second = {
+    name: "second",
+    issuer: { url: "https://two.example.com", audiences: ["own", taken] },
+    claimMappings: { username: { claim: "sub", prefix: "two:" } },
+  }
+  const jwt = [entry, second]
+  const refused = judged({ relay, authentication: { jwt } })
+  expect(refused._tag === "Left" ? refused.left : undefined).toMatchObject({
+    _tag: "AudienceShared",
+    detail: `entry second, audience ${taken}`,
+  })
+  expect(settings({ relay, authentication: { jwt, allowRelayAudience: true } })?.refusedAudiences).toEqual([])
+})
+
 test("an IPv6 API server address gets its brackets", () => {
   const environment = { KUBERNETES_SERVICE_HOST: "fd00::1", KUBERNETES_SERVICE_PORT: "6443" }
   expect(settings({}, environment)?.apiServer.url.host).toBe("[fd00::1]:6443")
@@ -65,4 +86,7 @@ test.each([
   { authentication: { jwt: [entry], maxSessionSeconds: 0 } },
   { impersonation: { profile: "Everything" } },
   { limits: { streams: 0 } },
+  { relay: { url: "https://relay.example.com", audiences: [] } },
+  { relay: { url: "https://relay.example.com", audiences: [""] } },
+  { relay: { url: "https://relay.example.com", audiences: ["corp-sso", "corp-sso"] } },
 ])("the schema refuses %j", (changes) => expect(() => judged(changes)).toThrow())

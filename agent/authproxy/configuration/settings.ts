@@ -1,7 +1,7 @@
 import { Data, Either } from "effect"
 import type { EntriesRefused } from "../../../identity/entryFaults.ts"
 import type { JwtEntry } from "../../../identity/JwtEntry.ts"
-import { checkEntries, entryAccepting, withDefaultAudience } from "../../../identity/mappingFaults.ts"
+import { checkEntries, sharedAudience, withDefaultAudience } from "../../../identity/mappingFaults.ts"
 import { defaultClusterAudience, defaultRelayAudience, relayUrl } from "../../../protocol/names.ts"
 import type { AuthProxyConfiguration } from "./AuthProxyConfiguration.ts"
 
@@ -20,7 +20,7 @@ export class ApiServerUnknown extends fault(
 ) {}
 export class AudienceShared extends fault(
   "AudienceShared",
-  "an entry of authentication.jwt accepts the relay's audience; the relay could use such a token as the caller. Name another audience, or set authentication.allowRelayAudience",
+  "an entry of authentication.jwt accepts an audience of the relay; the relay could use such a token as the caller. Name another audience, or set authentication.allowRelayAudience",
 ) {}
 /** A change that a running auth proxy cannot make; the last good configuration stays in force. */
 export class RestartNeeded extends fault("RestartNeeded", "this takes effect only in a new process") {}
@@ -50,7 +50,14 @@ export interface Settings {
   readonly impersonation: AuthProxyConfiguration["impersonation"]
   readonly allowRelayAudience: boolean
   readonly apiServer: { readonly url: URL; readonly caFile: string; readonly tokenFile: string }
-  readonly limits: { readonly streamsPerCaller: number; readonly streams: number; readonly windowBytes: number }
+  readonly limits: Limits
+}
+
+/** What a process takes from the file once, when it begins. */
+export interface Limits {
+  readonly streamsPerCaller: number
+  readonly streams: number
+  readonly windowBytes: number
 }
 
 export const settingsOf = (
@@ -63,18 +70,20 @@ export const settingsOf = (
       try: () => relayUrl(relay.url),
       catch: (error) => new RelayUrlInvalid({ detail: (error as Error).message }),
     })
-    const relayAudience = relay.audience ?? defaultRelayAudience(url)
+    const relayAudiences = relay.audiences ?? [defaultRelayAudience(url)]
     const { allowRelayAudience, maxSessionSeconds } = authentication
     const entries = yield* checkEntries(
       withDefaultAudience(authentication.jwt, defaultClusterAudience(url, clusterName)),
     )
-    const shared = entryAccepting(entries, relayAudience)
+    const shared = sharedAudience(entries, relayAudiences)
     if (shared !== undefined && !allowRelayAudience)
-      return yield* Either.left(new AudienceShared({ detail: `entry ${shared.name}, audience ${relayAudience}` }))
+      return yield* Either.left(
+        new AudienceShared({ detail: `entry ${shared.entry.name}, audience ${shared.audience}` }),
+      )
     return {
       clusterName,
       entries,
-      refusedAudiences: allowRelayAudience ? [] : [relayAudience],
+      refusedAudiences: allowRelayAudience ? [] : relayAudiences,
       maxSessionMillis: maxSessionSeconds * 1000,
       impersonation,
       allowRelayAudience,
@@ -106,11 +115,16 @@ const apiServerUrl = (
   return url.protocol === "https:" && plain ? Either.right(url) : Either.left(new ApiServerUrlInvalid({ detail: text }))
 }
 
-/** Refuses a change of what was fixed when the process began. */
-export const mayFollow = (next: Settings, first: Settings): Either.Either<void, RestartNeeded> => {
-  if (next.clusterName !== first.clusterName)
-    return Either.left(new RestartNeeded({ detail: `clusterName was ${first.clusterName}` }))
-  if (JSON.stringify(next.limits) !== JSON.stringify(first.limits))
-    return Either.left(new RestartNeeded({ detail: "limits" }))
-  return Either.void
-}
+/**
+ * Refuses the file of another cluster: its entries say who may come into that one. Nothing else may be a reason here, for who was removed from a refused
+ * file still comes in.
+ */
+export const mayFollow = (next: Settings, first: Settings): Either.Either<void, RestartNeeded> =>
+  next.clusterName === first.clusterName
+    ? Either.void
+    : Either.left(new RestartNeeded({ detail: `clusterName was ${first.clusterName}` }))
+
+export const sameLimits = (one: Limits, other: Limits): boolean =>
+  one.streamsPerCaller === other.streamsPerCaller &&
+  one.streams === other.streams &&
+  one.windowBytes === other.windowBytes

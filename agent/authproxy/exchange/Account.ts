@@ -6,6 +6,7 @@ import type { VerifiedToken } from "../../../identity/TokenVerifier.ts"
 import { type Log, redact } from "../../../platform/logs.ts"
 import { timingValue } from "../../../protocol/serverTiming.ts"
 import { inFlight, requestBytes, requestSeconds, requests, responseBytes } from "../metrics.ts"
+import type { LastFrame } from "../upstream/LastFrame.ts"
 import type { Witness } from "./admit.ts"
 import { proxyTailAt } from "./apiPath.ts"
 import { type Incoming, valuesOf } from "./Incoming.ts"
@@ -33,6 +34,7 @@ export class Account implements Witness {
   #code = 0
   #received = 0
   #sent = 0
+  #lastFrame: LastFrame | undefined
   #settled = false
 
   constructor(incoming: Incoming, about: { readonly cluster: string; readonly clientAddress: string }, log: Log) {
@@ -82,6 +84,11 @@ export class Account implements Witness {
     requestSeconds.observe((performance.now() - this.#started) / 1000)
   }
 
+  /** The connection was upgraded; what the API server's last word is shows at the end. */
+  switched(lastFrame: LastFrame): void {
+    this.#lastFrame = lastFrame
+  }
+
   /** Nothing more happens to the request. `cut` says why when it did not come to its proper end. */
   settle(cut?: string): void {
     if (this.#settled) return
@@ -92,6 +99,7 @@ export class Account implements Witness {
     responseBytes.add(this.#sent)
     const [clientAuditId] = valuesOf(this.#incoming.rawHeaders, "audit-id")
     const as = this.#effective?.extra[originalUserExtra] === undefined ? undefined : this.#effective.username
+    const lastWord = this.#lastFrame?.word
     this.#log.audit({
       auditId: this.auditId,
       ...(clientAuditId === undefined ? {} : { clientAuditId: foreign(clientAuditId) }),
@@ -112,6 +120,7 @@ export class Account implements Witness {
       code: this.#code,
       answeredBy: this.#answeredBy,
       ...(cut === undefined ? {} : { cut }),
+      ...(lastWord === undefined ? {} : { lastWord }),
       durationSeconds: Math.round(performance.now() - this.#started) / 1000,
       receivedBytes: this.#received,
       sentBytes: this.#sent,

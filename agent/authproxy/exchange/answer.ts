@@ -76,9 +76,9 @@ export const closeAfterAnswer = (socket: Socket): void => {
   socket.resume()
 }
 
-/** A response head as latin1 text. `headers` flat, as they are to stand on the wire. */
-export const responseHead = (code: number, headers: readonly string[], reason = STATUS_CODES[code] ?? ""): string => {
+/** A response head as latin1 text, with our own reason phrase. `headers` flat, as they are to stand on the wire. */
+export const responseHead = (code: number, headers: readonly string[]): string => {
   const lines: string[] = []
   for (let index = 0; index + 1 < headers.length; index += 2) lines.push(`${headers[index]}: ${headers[index + 1]}`)
-  return `HTTP/1.1 ${code} ${reason}\r\n${lines.join("\r\n")}\r\n\r\n`
+  return `HTTP/1.1 ${code} ${STATUS_CODES[code] ?? ""}\r\n${lines.join("\r\n")}\r\n\r\n`
 }

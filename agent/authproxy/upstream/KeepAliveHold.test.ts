@@ -31,10 +31,42 @@ test("a keep-alive goes when nothing is on the way any more", async () => {
 })
 
 test("a keep-alive is not held for longer than the client would wait for its answer", async () => {
-  const hold = new KeepAliveHold({ isBehind: () => true }, 1)
+  const hold = new KeepAliveHold({ isBehind: () => true }, { quietMillis: 1, maxHoldMillis: 1 })
   hold.write(ping())
   await once(hold, "readable")
   expect(hold.read()).toEqual(ping())
+})
+
+const never = 3_600_000
+/** A turn of the event loop after those in which a hold of one millisecond ends. */
+const later = async (hold: KeepAliveHold) => {
+  const other = new KeepAliveHold({ isBehind: () => false }, { quietMillis: 1 })
+  other.heard(1)
+  other.write(ping())
+  await once(other, "readable")
+  return hold.read()
+}
+
+test("a keep-alive waits for a longer pause after a megabyte than after a few bytes", async () => {
+  const hold = () => new KeepAliveHold({ isBehind: () => false }, { quietMillis: 1, bulkQuietMillis: never })
+  const [little, much] = [hold(), hold()]
+  little.heard(1_000)
+  for (let part = 0; part < 16; part += 1) much.heard(64 * 1024)
+  little.write(ping())
+  much.write(ping())
+  await once(little, "readable")
+  expect(little.read()).toEqual(ping())
+  expect(await later(much)).toBeNull()
+})
+
+test("a keep-alive that comes when the server is just read again waits, although nothing has come yet", async () => {
+  let behind = true
+  const hold = new KeepAliveHold({ isBehind: () => behind }, { quietMillis: never })
+  behind = false
+  hold.heard(0)
+  hold.write(ping())
+  expect(await later(hold)).toBeNull()
+  hold.destroy()
 })
 
 test("order is kept, and an end takes along what is held", async () => {

@@ -2,6 +2,12 @@ import { Transform, type TransformCallback } from "node:stream"
 
 /** How long the server must have said nothing before it counts as having nothing on the way. */
 const QUIET_MILLIS = 200
+/**
+ * The same after so much without such a pause: as much again may stand in the kernels between kubelet, API server and us, and a busy machine may
+ * keep the API server from passing it on for longer than {@link QUIET_MILLIS}. Shorter than the time between two pings.
+ */
+const BULK_BYTES = 1024 * 1024
+const BULK_QUIET_MILLIS = 3_000
 /** kubectl ends a session that got no answer to its pings for 61 s; the answer stands in the queue behind the data as well. */
 const MAX_HOLD_MILLIS = 20_000
 /** Pings come every 5 s; whoever sends more than this gets through at once. */
@@ -13,6 +19,12 @@ export interface OtherDirection {
   readonly isBehind: () => boolean
 }
 
+export interface HoldTimes {
+  readonly quietMillis: number
+  readonly bulkQuietMillis: number
+  readonly maxHoldMillis: number
+}
+
 /**
  * The client's bytes on their way to the server, all and in order; only keep-alives (WebSocket ping, SPDY/3.1 PING) wait while bytes
  * of the server are on the way to the client. A server that is done closes its socket while its last bytes are still queued in the
@@ -21,21 +33,30 @@ export interface OtherDirection {
  */
 export class KeepAliveHold extends Transform {
   readonly #other: OtherDirection
-  readonly #maxHoldMillis: number
+  readonly #times: HoldTimes
   #held: Buffer[] = []
   #heldBytes = 0
   #heardAt = Number.NEGATIVE_INFINITY
+  /** Since the last pause that counts. */
+  #heardBytes = 0
   #heldSince = 0
   #timer: ReturnType<typeof setTimeout> | undefined
 
-  constructor(other: OtherDirection, maxHoldMillis = MAX_HOLD_MILLIS) {
+  constructor(other: OtherDirection, times: Partial<HoldTimes> = {}) {
     super()
     this.#other = other
-    this.#maxHoldMillis = maxHoldMillis
+    this.#times = {
+      quietMillis: QUIET_MILLIS,
+      bulkQuietMillis: BULK_QUIET_MILLIS,
+      maxHoldMillis: MAX_HOLD_MILLIS,
+      ...times,
+    }
   }
 
-  /** Bytes came from the server. */
-  heard(): void {
+  /** So many bytes came from the server; none: it is read again after a time in which nobody did, and may have some. */
+  heard(bytes: number): void {
+    if (!this.#isOnItsWay()) this.#heardBytes = 0
+    this.#heardBytes += bytes
     this.#heardAt = performance.now()
   }
 
@@ -65,7 +86,13 @@ export class KeepAliveHold extends Transform {
   }
 
   #mustHold(): boolean {
-    return this.#other.isBehind() || performance.now() - this.#heardAt < QUIET_MILLIS
+    return this.#other.isBehind() || this.#isOnItsWay()
+  }
+
+  /** The server has not been quiet for long enough to have nothing more. */
+  #isOnItsWay(): boolean {
+    const { quietMillis, bulkQuietMillis } = this.#times
+    return performance.now() - this.#heardAt < (this.#heardBytes < BULK_BYTES ? quietMillis : bulkQuietMillis)
   }
 
   #wait(): void {
@@ -73,10 +100,10 @@ export class KeepAliveHold extends Transform {
       // After a turn of the event loop: on a busy machine bytes may be waiting that nobody has looked for yet.
       setImmediate(() => {
         if (this.#timer === undefined) return
-        if (this.#mustHold() && performance.now() - this.#heldSince < this.#maxHoldMillis) this.#wait()
+        if (this.#mustHold() && performance.now() - this.#heldSince < this.#times.maxHoldMillis) this.#wait()
         else this.#release()
       })
-    }, QUIET_MILLIS)
+    }, this.#times.quietMillis)
   }
 
   #release(): void {

@@ -1,15 +1,23 @@
 import { readFileSync } from "node:fs"
-import { watchFiles } from "../../../platform/files.ts"
+import { POLL_MILLIS, type WatchedFiles, watchFiles } from "../../../platform/files.ts"
+
+const pemBegin = "-----BEGIN CERTIFICATE-----"
 
 /**
  * The token and the roots that the auth proxy uses towards the API server, as their files had them a second ago. A file that cannot
- * be read leaves what was read last: the API server decides whether it is still good, and its 401 has them read again.
+ * be read leaves what was read last, and is read again until it can be: the API server decides whether the old is still good, and its 401 has them read too.
  */
 export class ServiceAccountFiles {
   readonly #tokenFile: string
   readonly #caFile: string
   readonly #onFault: (file: string, fault: string) => void
-  readonly #stop: () => void
+  readonly #readFile: (path: string) => string
+  readonly #pollMillis: number
+  readonly #watched: WatchedFiles
+  /** Why a file is not used; told once, not with each attempt. */
+  readonly #faults = new Map<string, string>()
+  #again: NodeJS.Timeout | undefined
+  #closed = false
   #token: string | undefined
   #ca: string | undefined
 
@@ -19,14 +27,18 @@ export class ServiceAccountFiles {
     readonly pollMillis?: number
     /** The file and why it is not used; never what is in it. */
     readonly onFault: (file: string, fault: string) => void
+    /** For tests: instead of the file system. */
+    readonly read?: (path: string) => string
   }) {
     this.#tokenFile = options.tokenFile
     this.#caFile = options.caFile
     this.#onFault = options.onFault
+    this.#readFile = options.read ?? ((path) => readFileSync(path, "utf8"))
+    this.#pollMillis = options.pollMillis ?? POLL_MILLIS
+    const { tokenFile, caFile } = options
+    // Watching begins before the first read, so that no change falls between the two.
+    this.#watched = watchFiles([tokenFile, caFile], () => this.reread(), { pollMillis: this.#pollMillis })
     this.reread()
-    const polled = options.pollMillis === undefined ? {} : { pollMillis: options.pollMillis }
-    const watched = watchFiles([options.tokenFile, options.caFile], () => this.reread(), polled)
-    this.#stop = () => watched.close()
   }
 
   /** For the Authorization header of this moment; undefined when there was never one. */
@@ -41,25 +53,40 @@ export class ServiceAccountFiles {
 
   /** Reads both files now. */
   reread(): void {
+    if (this.#closed) return
+    clearTimeout(this.#again)
     const token = this.#read(this.#tokenFile)?.trim()
     // Anything else could not stand in a header line, or would be an empty credential.
-    if (token !== undefined && /^[!-~]+$/.test(token)) this.#token = token
-    else if (token !== undefined) this.#onFault(this.#tokenFile, "it holds no token")
+    if (token !== undefined && this.#judge(this.#tokenFile, /^[!-~]+$/.test(token), "it holds no token"))
+      this.#token = token
     const ca = this.#read(this.#caFile)
-    if (ca?.includes("-----BEGIN CERTIFICATE-----")) this.#ca = ca
-    else if (ca !== undefined) this.#onFault(this.#caFile, "it holds no PEM certificate")
+    if (ca !== undefined && this.#judge(this.#caFile, ca.includes(pemBegin), "it holds no PEM certificate"))
+      this.#ca = ca
+    // A change is notified once; what kept the file from being read (no descriptor left) passes without a notification.
+    if (token === undefined || ca === undefined) this.#again = setTimeout(() => this.reread(), this.#pollMillis).unref()
   }
 
   close(): void {
-    this.#stop()
+    this.#closed = true
+    clearTimeout(this.#again)
+    this.#watched.close()
   }
 
   #read(path: string): string | undefined {
     try {
-      return readFileSync(path, "utf8")
+      return this.#readFile(path)
     } catch (error) {
-      this.#onFault(path, (error as NodeJS.ErrnoException).code ?? "unreadable")
+      this.#judge(path, false, (error as NodeJS.ErrnoException).code ?? "unreadable")
       return undefined
     }
+  }
+
+  #judge(path: string, isGood: boolean, fault: string): boolean {
+    if (isGood) this.#faults.delete(path)
+    else if (this.#faults.get(path) !== fault) {
+      this.#faults.set(path, fault)
+      this.#onFault(path, fault)
+    }
+    return isGood
   }
 }

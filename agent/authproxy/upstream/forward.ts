@@ -10,7 +10,7 @@ import type { ApiServer } from "./ApiServer.ts"
 import { mayRetry, silenceRefusal, upstreamRefusal } from "./failure.ts"
 import { ApiServerAnswerRefused, ServiceAccountRefused } from "./refusals.ts"
 import { requestHeaders } from "./requestHeaders.ts"
-import { isDelimited, responseHeaders, serverValue } from "./responseHeaders.ts"
+import { isDelimited, isFinalStatus, responseHeaders, serverValue } from "./responseHeaders.ts"
 
 export interface Passage {
   readonly admitted: Admitted
@@ -136,8 +136,8 @@ class Exchange {
       api.files.reread()
       return void this.#refuse(new ServiceAccountRefused({}))
     }
-    // Ours could not be begun with it: the server throws, and that would end every stream of this process.
-    if (statusCode < 200)
+    // Ours could not be begun with one below 100: the server throws, and that would end every stream of this process.
+    if (!isFinalStatus(statusCode))
       return void this.#refuse(new ApiServerAnswerRefused({ detail: `a request answered with ${statusCode}` }))
     if (!isDelimited(method, answer))
       return void this.#refuse(new ApiServerAnswerRefused({ detail: "it has neither a length nor chunks" }))

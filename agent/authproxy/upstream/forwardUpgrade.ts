@@ -8,9 +8,10 @@ import { headerLines, listOf } from "../exchange/Incoming.ts"
 import { sessions } from "../metrics.ts"
 import { upstreamRefusal } from "./failure.ts"
 import type { Passage } from "./forward.ts"
+import { LastFrame } from "./LastFrame.ts"
 import { ApiServerAnswerRefused, ServiceAccountRefused } from "./refusals.ts"
 import { requestHeaders } from "./requestHeaders.ts"
-import { hasBody, isDelimited, responseHeaders } from "./responseHeaders.ts"
+import { hasBody, isDelimited, isFinalStatus, responseHeaders } from "./responseHeaders.ts"
 import { spliceSockets } from "./splice.ts"
 
 /**
@@ -59,7 +60,8 @@ export const forwardUpgrade = (passage: Passage, upgrade: UpgradeProtocol, socke
       api.files.reread()
       return refuse(new ServiceAccountRefused({}))
     }
-    if (status < 200) return refuse(new ApiServerAnswerRefused({ detail: `an upgrade answered with ${status}` }))
+    if (!isFinalStatus(status))
+      return refuse(new ApiServerAnswerRefused({ detail: `an upgrade answered with ${status}` }))
     if (!isDelimited(method, answer))
       return refuse(new ApiServerAnswerRefused({ detail: "it has neither a length nor chunks" }))
     answered = true
@@ -76,6 +78,10 @@ export const forwardUpgrade = (passage: Passage, upgrade: UpgradeProtocol, socke
     account.answered(101, "api-server")
     sessions.add(1)
     socket.write(switchHead(answer, account.timing()), "latin1")
+    const lastFrame = new LastFrame()
+    account.switched(lastFrame)
+    lastFrame.heard(first)
+    server.on("data", (chunk: Buffer) => lastFrame.heard(chunk))
     if (first.length > 0) {
       account.sent(first.length)
       socket.write(first)
@@ -123,7 +129,7 @@ const relayAnswer = (
   const kept = responseHeaders(answer.rawHeaders, account.timing())
   const headers = kept.filter((_, index) => !body || kept[index - (index % 2)]?.toLowerCase() !== "content-length")
   const framing = body ? ["Transfer-Encoding", "chunked"] : []
-  socket.write(responseHead(status, [...headers, ...framing, "Connection", "close"], answer.statusMessage), "latin1")
+  socket.write(responseHead(status, [...headers, ...framing, "Connection", "close"]), "latin1")
   answer.on("data", (chunk: Buffer) => {
     account.sent(chunk.length)
     socket.write(`${chunk.length.toString(16)}\r\n`)

@@ -36,6 +36,9 @@ export const serverValue = (value: string): string => {
   return /[^\u0000-\u00fe]/.test(text) ? value : text
 }
 
+/** RFC 9110 section 15: three digits from 100 to 599 are a status, and those from 200 on end the exchange. */
+export const isFinalStatus = (statusCode: number): boolean => statusCode >= 200 && statusCode <= 599
+
 /** False for an answer that has a body and ends only where its connection ends: cut, it would look complete. */
 export const isDelimited = (
   method: string,

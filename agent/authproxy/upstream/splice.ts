@@ -27,9 +27,11 @@ export const spliceSockets = (
   }
   client.on("data", (chunk: Buffer) => account.received(chunk.length))
   server.on("data", (chunk: Buffer) => {
-    toServer.heard()
+    toServer.heard(chunk.length)
     account.sent(chunk.length)
   })
+  // After a time in which nobody read: what stands in the kernel comes only in a later turn, and a ping may come in this one.
+  server.on("resume", () => toServer.heard(0))
   client.on("error", () => end("client-gone"))
   // A server that has said everything may refuse the rest of what it is told: the client still gets all of it.
   server.on("error", () => server.readableEnded || end("api-server-connection-lost"))

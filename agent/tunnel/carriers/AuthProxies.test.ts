@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test"
-import { AuthProxies, inOrder } from "./AuthProxies.ts"
+import { AuthProxies, byPreference } from "./AuthProxies.ts"
 
 const clock = { at: 0 }
 const now = () => clock.at
@@ -66,7 +66,7 @@ describe("for a new stream", () => {
   test("the auth proxy with the fewest carriers comes first", () => {
     const load: Record<string, number> = { a: 2, b: 0, c: 1 }
     expect(
-      inOrder(
+      byPreference(
         ["a", "b", "c"],
         (address) => load[address] ?? 0,
         () => false,
@@ -77,7 +77,7 @@ describe("for a new stream", () => {
   test("the order among equals is drawn, so that agents spread over them", () => {
     const draws = [0.9, 0.1, 0.5]
     expect(
-      inOrder(
+      byPreference(
         ["a", "b", "c"],
         () => 0,
         () => false,
@@ -88,7 +88,7 @@ describe("for a new stream", () => {
   test("one that failed a moment ago comes last, whatever it carries", () => {
     const load: Record<string, number> = { a: 2, b: 0, c: 1 }
     expect(
-      inOrder(
+      byPreference(
         ["a", "b", "c"],
         (address) => load[address] ?? 0,
         (address) => address === "b",

@@ -81,7 +81,7 @@ export class AuthProxies {
  * The addresses, those with the fewest of our own carriers first; among equals the order is drawn, so that agents spread. One that failed a moment
  * ago comes last: a pod that vanished has lost its carriers, and would be everybody's first choice until its endpoint is gone.
  */
-export const inOrder = (
+export const byPreference = (
   addresses: readonly string[],
   load: (address: string) => number,
   hasFailed: (address: string) => boolean,

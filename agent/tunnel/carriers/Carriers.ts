@@ -1,14 +1,13 @@
 import type { WebSocket } from "ws"
 import type { Dial, DialFailure } from "../../../protocol/control.ts"
+import { authProxyHoldMillis } from "../../../protocol/core/limits.ts"
 import { closeCode } from "../../../protocol/names.ts"
 import { type Splice, type SpliceEnd, splice } from "../../../protocol/splice.ts"
 import { endSocket } from "../endSocket.ts"
-import { type AuthProxies, inOrder } from "./AuthProxies.ts"
+import { type AuthProxies, byPreference } from "./AuthProxies.ts"
 import { type AuthProxyHalf, addressOf, connectAuthProxy, DialRefused } from "./connectAuthProxy.ts"
 import { dialBurst, dialsPerSecond, TokenBucket } from "./TokenBucket.ts"
 
-/** How long an auth proxy keeps a stream whose carrier was lost: so long it may come back to this agent. */
-const holdMillis = 330_000
 /** An auth proxy that failed is asked last for so long; endpoints of a pod on a lost node stay for 40 s. */
 const failedMillis = 10_000
 /** WebSocket close code of a stream that ended in good order. */
@@ -51,9 +50,9 @@ export class Carriers {
     return this.#live.size
   }
 
-  /** Whether a stream is carried, or was until so recently that its auth proxy still holds it. */
+  /** Whether a stream is carried, or was until so recently that its auth proxy still holds it: it may come back to this agent. */
   get streamsLive(): boolean {
-    return this.#live.size > 0 || performance.now() - this.#lostAt < holdMillis
+    return this.#live.size > 0 || performance.now() - this.#lostAt < authProxyHoldMillis
   }
 
   /** Carriers, and dials under way, per auth proxy. */
@@ -89,11 +88,13 @@ export class Carriers {
     signal.throwIfAborted()
     const began = performance.now()
     if (!this.#bucket.take(began)) throw new DialRefused("overloaded", `more than ${dialsPerSecond} dials a second`)
-    const count = (address: string, change: 1 | -1) => {
-      this.#count(address, change)
-      if (change < 0) this.#noteFailure(address)
-    }
-    const half = await connectAuthProxy(await this.#candidates(dial), dial, signal, count)
+    const half = await connectAuthProxy(await this.#candidates(dial), dial, signal, {
+      began: (address) => this.#count(address, 1),
+      failed: (address, reason) => {
+        this.#count(address, -1)
+        if (reason !== "instance") this.#noteFailure(address)
+      },
+    })
     let relay: WebSocket
     try {
       relay = await this.#around.pickUp(dial, sessionSecret, half.socket.protocol, signal)
@@ -120,7 +121,7 @@ export class Carriers {
     if (dial.instance === undefined) {
       const load = (address: string) => this.#load.get(address) ?? 0
       const addresses = await this.#around.ready.addresses()
-      return inOrder(addresses, load, (address) => this.#hasFailed(address), this.#around.random ?? Math.random)
+      return byPreference(addresses, load, (address) => this.#hasFailed(address), this.#around.random ?? Math.random)
     }
     // The relay names the address: it may only choose among auth proxies.
     const address = addressOf(dial.instance)

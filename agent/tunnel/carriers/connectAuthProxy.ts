@@ -26,21 +26,25 @@ export interface AuthProxyHalf {
   readonly address: string
 }
 
+/** Hears of every address that is tried. */
+export interface Attempts {
+  readonly began: (address: string) => void
+  /** `instance`: the auth proxy is there and works, it is just not the stream's. */
+  readonly failed: (address: string, reason: DialFailure) => void
+}
+
 /** HTTP 409: the address is right, the process behind it is another one than the stream's. */
 const conflict = 409
 
 /** The address half of `<host:port>#<boot nonce>`. */
 export const addressOf = (instance: string): string => instance.slice(0, instance.lastIndexOf("#"))
 
-/**
- * Connects to the first of the addresses that takes the carrier, within 3 s in all. Rejects with {@link DialRefused}.
- * `count` hears +1 when an address is tried and -1 when it failed.
- */
+/** Connects to the first of the addresses that takes the carrier, within 3 s in all. Rejects with {@link DialRefused}. */
 export const connectAuthProxy = async (
   addresses: readonly string[],
   dial: Dial,
   signal: AbortSignal,
-  count: (address: string, change: 1 | -1) => void,
+  attempts: Attempts,
 ): Promise<AuthProxyHalf> => {
   const headers = {
     [callerHashHeader]: dial.callerHash,
@@ -53,7 +57,7 @@ export const connectAuthProxy = async (
     const left = deadline - performance.now()
     if (left <= 0) break
     const last = index === addresses.length - 1
-    count(address, 1)
+    attempts.began(address)
     try {
       const socket = await connectWebSocket(`ws://${address}${path.authProxyCarrier}`, {
         protocols: dial.protocols,
@@ -65,9 +69,9 @@ export const connectAuthProxy = async (
       })
       return { socket: socket.on("error", () => {}), address }
     } catch (error) {
-      count(address, -1)
-      signal.throwIfAborted()
       failure = judged(address, error, dial)
+      attempts.failed(address, failure.reason)
+      signal.throwIfAborted()
     }
   }
   throw failure

@@ -1,16 +1,34 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test"
+import type { KeyObject } from "node:crypto"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { successionSignature } from "../../../protocol/document.ts"
 import { newKey, type Pin, pinOf, spkiOf } from "../../../protocol/keys.ts"
 import { refusalResponse } from "../../../protocol/status.ts"
 import { FarEnd, jwt } from "../../../proxy/testing/FarEnd.ts"
 import { type Home, ProxyProcess } from "../../../proxy/testing/ProxyProcess.ts"
+import { askLocally } from "../range/askLocally.ts"
 import { type LyingRelay, startLyingRelay } from "../range/LyingRelay.ts"
 
 const served = "it serves"
 
-/** The client believes the relay nothing about who the cluster is, nor about where its tokens belong. The client is real, the relay is the test's. */
+interface ClientOptions {
+  readonly home?: string
+  /** Of the relay token. */
+  readonly aud?: unknown
+  /** In place of the cluster's own. */
+  readonly token?: string
+  readonly pin?: Pin
+  readonly args?: readonly string[]
+  /** While it serves, with this kubeconfig. */
+  readonly meanwhile?: (kubeconfig: string) => Promise<void>
+}
+
+/**
+ * The client believes the relay nothing about who the cluster is, nor about where its tokens belong; and a cluster that is truly itself
+ * gets nothing but what belongs to it. The client is real, the relay and the cluster are the test's.
+ */
 export const trust = (): void => {
   let far: FarEnd
   let relay: LyingRelay
@@ -41,7 +59,7 @@ export const trust = (): void => {
 
   const newHome = () => mkdtempSync(join(folder, "home-"))
   /** What the real client says until it serves or ends. */
-  const client = async (options: { home?: string; aud?: unknown; pin?: Pin; args?: readonly string[] } = {}) => {
+  const client = async (options: ClientOptions = {}) => {
     const home = options.home ?? newHome()
     const file = (name: string, text: string) => {
       writeFileSync(join(home, name), text, { mode: 0o600 })
@@ -50,7 +68,12 @@ export const trust = (): void => {
     const aud = options.aud ?? `clusterconnect:${new URL(relay.url).host}`
     const proxy = new ProxyProcess({ path: home } as Home, [
       ...["proxy", far.cluster, "--relay", relay.url, "--pin", options.pin ?? honest.material.pin],
-      ...["--token-file", file("token", clusterToken), "--relay-token-file", file("relay-token", jwt({ aud }))],
+      ...[
+        "--token-file",
+        file("token", options.token ?? clusterToken),
+        "--relay-token-file",
+        file("relay-token", jwt({ aud })),
+      ],
       ...["--file", join(home, "kubeconfig"), ...(options.args ?? [])],
     ])
     const ready = proxy.ready().then(
@@ -58,7 +81,10 @@ export const trust = (): void => {
       () => proxy.stderr,
     )
     const said = await ready
-    if (said === served) await proxy.stop()
+    if (said === served) {
+      await options.meanwhile?.(join(home, "kubeconfig"))
+      await proxy.stop()
+    }
     return { said, code: said === served ? 0 : await proxy.exited }
   }
 
@@ -82,6 +108,34 @@ export const trust = (): void => {
       far.publish({ identityKey: spkiOf(identityKey), previousIdentity: forged, serial: 2_000_000_000 }, identityKey)
       expect((await client()).code).toBe(4)
     })
+
+    test("a replaced identity in a new document by whoever has its key, or a successor that only this one names", async () => {
+      const home = newHome()
+      const old = honest.material.identityKey
+      expect((await client({ home })).said).toBe(served)
+      const next = newKey()
+      const succession = (to: KeyObject) => ({
+        identityKey: spkiOf(to),
+        previousIdentity: { key: spkiOf(old), signature: successionSignature(old, spkiOf(to)) },
+      })
+      const { serial } = honest.material.document
+      far.publish({ ...succession(next), serial: serial + 1 }, next)
+      expect((await client({ home })).said).toBe(served)
+      Object.assign(far, honest)
+      far.publish({ serial: 2_000_000_000 })
+      // The pin of the profile, of a variable, of CI: still the old one, or the new one.
+      for (const pin of [honest.material.pin, pinOf(spkiOf(next))]) {
+        const { code, said } = await client({ home, pin })
+        expect([code, said]).toEqual([4, expect.stringContaining("has signed a successor")])
+      }
+      const thiefs = newKey()
+      far.publish({ ...succession(thiefs), serial: 2_000_000_001 }, thiefs)
+      expect((await client({ home })).code).toBe(4)
+      // And the cluster as it is now is served to a client that is still given the old pin.
+      Object.assign(far, honest)
+      far.publish({ ...succession(next), serial: serial + 1 }, next)
+      expect((await client({ home })).said).toBe(served)
+    }, 60_000)
 
     test("an older document than the one seen before", async () => {
       const home = newHome()
@@ -182,6 +236,56 @@ export const trust = (): void => {
         serial: honest.material.document.serial + 1,
       })
       expect((await client({ aud: third })).code).toBe(3)
+    }, 60_000)
+  })
+
+  describe("S29: a cluster that turned evil", () => {
+    const host = () => new URL(relay.url).host
+    const issuer = "https://idp.example"
+
+    test("gets no token that is another cluster's, whatever its document names, or if it names nothing", async () => {
+      const others = `clusterconnect:${host()}/another`
+      const before = far.requests.length
+      const own = `clusterconnect:${host()}/${far.cluster}`
+      for (const [audiences, aud] of [
+        [{ [issuer]: others }, others],
+        [{ [issuer]: own }, [own, others]],
+        [{}, others],
+      ] as const) {
+        far.publish({ audiences })
+        const { code, said } = await client({ token: jwt({ aud }) })
+        expect([code, said]).toEqual([3, expect.stringContaining("not sent")])
+      }
+      expect(far.requests.length).toBe(before)
+    }, 60_000)
+
+    test("does not keep the relay token from other clusters by naming an audience of it", async () => {
+      const home = newHome()
+      const aud = [`clusterconnect:${host()}`, "account"]
+      far.publish({ audiences: { [issuer]: "account" }, serial: honest.material.document.serial + 1 })
+      const { code, said } = await client({ home, aud })
+      expect([code, said]).toEqual([3, expect.stringContaining(`cluster ${far.cluster}`)])
+      // Nothing of it is remembered.
+      Object.assign(far, honest)
+      expect((await client({ home, aud })).said).toBe(served)
+    }, 60_000)
+
+    test("does not end the user's proxy, and every session in it, by what it answers", async () => {
+      const { handle, handleUpgrade } = far
+      const heads = ["099 X", "000 X", "101 X", "600 X", "999 X", "200 a\x01b", "403 a\0b", "404 a\x7fb", "200 \xff"]
+      const meanwhile = async (kubeconfig: string) => {
+        for (const head of heads) {
+          const bytes = `HTTP/1.1 ${head}\r\nContent-Length: 2\r\n\r\n{}`
+          far.handle = (req) => void req.socket.write(bytes, "latin1")
+          far.handleUpgrade = (_req, socket) => void socket.write(bytes, "latin1")
+          const status = /^[2-5]/.test(head) ? Number(head.slice(0, 3)) : 502
+          for (const headers of [{}, { connection: "Upgrade", upgrade: "SPDY/3.1" }])
+            expect([head, (await askLocally(kubeconfig, "/api", headers)).status]).toEqual([head, status])
+        }
+        Object.assign(far, { handle, handleUpgrade })
+        expect((await askLocally(kubeconfig, "/api")).status).toBe(200)
+      }
+      expect((await client({ meanwhile })).said).toBe(served)
     }, 60_000)
   })
 }

@@ -47,6 +47,9 @@ export const upgrades = (range: () => AttackRange): void => {
       ["a late 101 behind a 200", `HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok${switched}`, 200],
       ["a late 101 behind a 403", `HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno${switched}`, 403],
       ["100 and then a wrong 101", "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 101 X\r\nUpgrade: h2c\r\n\r\n", 502],
+      ["a status that is none", "HTTP/1.1 099 X\r\nContent-Length: 2\r\n\r\nno", 502],
+      ["a status above all", "HTTP/1.1 999 X\r\nContent-Length: 2\r\n\r\nno", 502],
+      ["a reason with controls", "HTTP/1.1 403 F\x01\x7f\0\r\nContent-Length: 2\r\n\r\nno", 403],
       ["our own credential refused", "HTTP/1.1 401 Unauthorized\r\nContent-Length: 2\r\n\r\nno", 502],
     ])("%s", async (_, answer, status) => {
       api.answer = (socket) => socket.write(answer)
