@@ -31,6 +31,8 @@ export class Model {
   readonly violations: string[] = []
   readonly outages: Outage[] = []
   relay!: RelayModel
+  /** See `RelaySurroundings`: with more than a pace lets go at once, the streams of the model have to wait for their turn. */
+  readonly #neighbours: number
   readonly agents: [AgentModel | undefined, AgentModel | undefined] = [undefined, undefined]
   readonly authProxies: readonly [AuthProxyModel, AuthProxyModel]
 
@@ -40,6 +42,7 @@ export class Model {
     const host = (name: string) => new Host(name, clock)
     const wide = 5 + random() * 145
     const uplink = 1 + random() * 79
+    this.#neighbours = random() < 0.3 ? Math.floor(random() * 500) : 0
     this.network = new Network(clock, {
       random,
       bytesPerMilli: 4 ** (random() * 6) * 30,
@@ -53,7 +56,7 @@ export class Model {
     const auth = (at: Host) =>
       new AuthProxyModel(at, this.network, {
         random,
-        violation: (what) => this.violations.push(`${what} at ${clock.now} ms`),
+        violation: (what) => this.#note(what),
         opened: (id, driver, record) => {
           const pair = this.pairs.find(({ proxy }) => proxy.id === id)
           if (pair?.server !== undefined) this.violations.push(`stream ${id} was opened twice`)
@@ -78,7 +81,10 @@ export class Model {
   }
 
   startRelay() {
-    this.relay = new RelayModel(this.relayHost, this.network)
+    this.relay = new RelayModel(this.relayHost, this.network, {
+      neighbours: this.#neighbours,
+      violation: (what) => this.#note(what),
+    })
   }
 
   startAgent(index: 0 | 1) {
@@ -93,6 +99,10 @@ export class Model {
     this.network.kill(host)
   }
 
+  #note(what: string) {
+    this.violations.push(`${what} at ${this.clock.now} ms`)
+  }
+
   async openStream(): Promise<Pair> {
     const { user: host, relayHost: relay, network, random } = this
     const proxy = new ProxyStream({
@@ -100,7 +110,7 @@ export class Model {
       relay,
       network,
       random,
-      violation: (what) => this.violations.push(`${what} at ${this.clock.now} ms`),
+      violation: (what) => this.#note(what),
     })
     const pair: Pair = { proxy, server: undefined }
     this.pairs.push(pair)

@@ -88,11 +88,11 @@ const judged = (model: Model, seed: number, faults: readonly Fault[]): Verdict =
   }
   const left = model.authProxies.reduce((sum, one) => sum + one.remembered, 0)
   if (left > 0) violations.push(`${left} streams are remembered after the tombstones' time`)
-  const { carriers, openings, tickets } = model.relay.counts
+  const { carriers, openings, tickets, counted, queued } = model.relay.counts
   const atAgents = model.agents.reduce((sum, one) => sum + (one?.carriers ?? 0), 0)
-  if (carriers + openings + tickets + atAgents > 0)
+  if (carriers + openings + tickets + counted + queued + atAgents > 0)
     violations.push(
-      `left: ${carriers} carriers, ${openings} openings, ${tickets} tickets at the relay, ${atAgents} carriers at agents`,
+      `left: ${carriers} carriers, ${openings} openings, ${tickets} tickets, ${counted} streams of sessions, ${queued} queued dials at the relay, ${atAgents} carriers at agents`,
     )
   return {
     seed,

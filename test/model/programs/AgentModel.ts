@@ -1,4 +1,5 @@
-import { connectMillis } from "../../../agent/tunnel/carriers/connectAuthProxy.ts"
+import { Either } from "effect"
+import { addressOf, connectMillis } from "../../../agent/tunnel/carriers/connectAuthProxy.ts"
 import { nextTimer } from "../../../agent/tunnel/control/liveness.ts"
 import {
   type ControlAction,
@@ -7,11 +8,21 @@ import {
   initialState,
 } from "../../../agent/tunnel/control/state.ts"
 import { step } from "../../../agent/tunnel/control/step.ts"
-import type { Dial, DialFailure } from "../../../protocol/control.ts"
+import { wasLost } from "../../../agent/tunnel/Tunnel.ts"
+import { HANDSHAKE_TIMEOUT_MILLIS } from "../../../platform/outbound/connectWebSocket.ts"
+import {
+  type Dial,
+  type DialFailure,
+  decodeFromRelay,
+  encodeMessage,
+  type FromAgent,
+} from "../../../protocol/control.ts"
+import { authProxyHoldMillis } from "../../../protocol/core/limits.ts"
+import { newKey, spkiOf } from "../../../protocol/keys.ts"
 import { closeCode } from "../../../protocol/names.ts"
 import type { End, Host, Network } from "../network/Network.ts"
 import { relayUrlOfModel } from "./RelayModel.ts"
-import { headBytes, splice, type Wire } from "./Wire.ts"
+import { type Head, headBytes, headOf, splice, type Wire } from "./Wire.ts"
 
 export interface AgentSurroundings {
   readonly network: Network<Wire>
@@ -23,9 +34,8 @@ export interface AgentSurroundings {
 
 /** One address that does not answer leaves time for the next (agent/tunnel/carriers/connectAuthProxy.ts). */
 const attemptMillis = 1_000
-/** A connection attempt that is not answered is given up (platform/outbound). */
-const handshakeMillis = 10_000
-const holdMillis = 330_000
+/** From the attempt to the relay's 101 for a ticket (agent/tunnel/relayEnd.ts). */
+const pickUpMillis = 5_000
 
 /** An agent process around the product's own control-session steps. */
 export class AgentModel {
@@ -33,6 +43,7 @@ export class AgentModel {
   readonly #around: AgentSurroundings
   readonly #instance: string
   readonly #ends = new Map<number, End<Wire>>()
+  readonly #secrets = new Map<number, string>()
   readonly #carriers = new Set<{ close: (code: number) => void }>()
   #state: ControlState = initialState
   #cancelTimer: () => void = () => {}
@@ -57,7 +68,7 @@ export class AgentModel {
   }
 
   get #streamsLive(): boolean {
-    return this.#carriers.size > 0 || this.#host.now - this.#lostAt < holdMillis
+    return this.#carriers.size > 0 || this.#host.now - this.#lostAt < authProxyHoldMillis
   }
 
   #happen(event: ControlEvent) {
@@ -80,58 +91,80 @@ export class AgentModel {
       case "dial":
         return this.#dial(action.id)
       case "prove":
-        return this.#ends.get(action.id)?.send({ say: "toRelay", message: hello(this.#instance) }, 1_000)
+        return this.#say(action.id, hello(this.#instance))
+      case "opened":
+        this.#secrets.set(action.id, action.sessionSecret)
+        return
       case "send":
-        return this.#ends.get(action.id)?.send({ say: "toRelay", message: action.message }, 200)
+        return this.#say(action.id, action.message)
       case "close":
         this.#ends.get(action.id)?.close(action.code)
-        this.#ends.delete(action.id)
-        return
-      case "serve":
-        return this.#serve(action.dial, (reason) =>
-          this.#ends
-            .get(action.id)
-            ?.send({ say: "toRelay", message: { type: "dialFailed", ticket: action.dial.ticket, reason } }, 200),
-        )
+        return this.#forget(action.id)
+      case "serve": {
+        const { id, dial } = action
+        const fail = (reason: DialFailure) => this.#say(id, { type: "dialFailed", ticket: dial.ticket, reason })
+        return this.#serve(dial, this.#secrets.get(id)!, fail)
+      }
       default:
         return
     }
   }
 
+  #say(id: number, message: FromAgent) {
+    const text = encodeMessage(message)
+    this.#ends.get(id)?.send(text, text.length)
+  }
+
+  #forget(id: number) {
+    this.#ends.delete(id)
+    this.#secrets.delete(id)
+  }
+
   #dial(id: number) {
-    this.#connect(this.#around.relay, handshakeMillis, (end) => {
-      if (end === undefined) return this.#happen({ type: "connectFailed", id, setback: "lost", detail: "" })
+    this.#upgrade(this.#around.relay, { say: "control" }, HANDSHAKE_TIMEOUT_MILLIS, (end) => {
+      if (typeof end !== "object") return this.#happen({ type: "connectFailed", id, setback: "lost", detail: "" })
       if (!this.#state.connections.some((one) => one.id === id)) return end.close(closeCode.moved)
       this.#ends.set(id, end)
       end.onClose = (code) => {
-        this.#ends.delete(id)
+        this.#forget(id)
         this.#happen({ type: "closed", id, code, reason: "" })
       }
       end.onMessage = (wire) => {
-        if (wire instanceof Uint8Array || wire.say !== "toAgent") throw new Error("not a control message")
-        this.#happen({ type: "received", id, message: wire.message })
+        if (typeof wire !== "string") throw new Error("not a control message")
+        this.#happen({ type: "received", id, message: Either.getOrThrow(decodeFromRelay(wire)) })
       }
-      end.send({ say: "control", instance: this.#instance }, headBytes)
       this.#happen({ type: "connected", id })
     })
   }
 
-  /** Exactly one answer: an open end, or undefined for refused and too late. */
-  #connect(to: Host, withinMillis: number, done: (end: End<Wire> | undefined) => void) {
+  /** Exactly one answer: an open end after its 101, the status of a refusal, or undefined for nothing in time. */
+  #upgrade(to: Host, head: Head, withinMillis: number, done: (result: End<Wire> | number | undefined) => void) {
+    let end: End<Wire> | undefined
     let answered = false
-    const answer = (end: End<Wire> | undefined) => {
-      if (answered) return end?.cut()
+    const answer = (result: End<Wire> | number | undefined) => {
+      if (answered) return
       answered = true
       cancel()
-      done(end)
+      if (result !== end) end?.cut()
+      done(result)
     }
     const cancel = this.#host.after(withinMillis, () => answer(undefined))
-    this.#around.network.connect(this.#host, to, answer)
+    this.#around.network.connect(this.#host, to, (connected) => {
+      if (connected === undefined) return answer(undefined)
+      if (answered) return connected.cut()
+      end = connected
+      connected.onClose = () => answer(undefined)
+      connected.onMessage = (wire) => {
+        const said = headOf(wire)
+        answer(said.say === "101" ? connected : said.say === "refused" ? said.status : undefined)
+      }
+      connected.send(head, headBytes)
+    })
   }
 
-  #serve(dial: Dial, fail: (reason: DialFailure) => void) {
+  #serve(dial: Dial, sessionSecret: string, fail: (reason: DialFailure) => void) {
     const deadline = this.#host.now + connectMillis
-    const named = dial.instance?.slice(0, dial.instance.lastIndexOf("#"))
+    const named = dial.instance === undefined ? undefined : addressOf(dial.instance)
     if (named !== undefined && !this.#around.authProxies.has(named)) return fail("instance")
     const addresses = named === undefined ? this.#shuffled() : [named]
     const next = (failure: DialFailure) => {
@@ -139,9 +172,10 @@ export class AgentModel {
       const left = deadline - this.#host.now
       if (address === undefined || left <= 0) return fail(failure)
       const host = this.#around.authProxies.get(address)!
-      this.#upgrade(host, dial.instance, addresses.length === 0 ? left : Math.min(left, attemptMillis), (result) => {
-        if (typeof result !== "string") return this.#pickUp(result, dial, fail)
-        next(result)
+      const within = addresses.length === 0 ? left : Math.min(left, attemptMillis)
+      this.#upgrade(host, { say: "carrier", instance: dial.instance }, within, (result) => {
+        if (typeof result === "object") return this.#pickUp(result, dial.ticket, sessionSecret, fail)
+        next(result === undefined ? "auth-proxy-unreachable" : result === 409 ? "instance" : "auth-proxy-refused")
       })
     }
     next("auth-proxy-unreachable")
@@ -154,53 +188,12 @@ export class AgentModel {
       .map(({ address }) => address)
   }
 
-  #upgrade(
-    host: Host,
-    instance: string | undefined,
-    withinMillis: number,
-    done: (result: End<Wire> | DialFailure) => void,
-  ) {
-    const began = this.#host.now
-    this.#connect(host, withinMillis, (end) => {
-      if (end === undefined) return done("auth-proxy-unreachable")
-      const settle = (result: End<Wire> | DialFailure) => {
-        cancel()
-        end.onMessage = () => {}
-        end.onClose = () => {}
-        done(result)
-      }
-      const cancel = this.#host.after(began + withinMillis - this.#host.now, () => {
-        end.cut()
-        settle("auth-proxy-unreachable")
-      })
-      end.onClose = () => settle("auth-proxy-unreachable")
-      end.onMessage = (wire) => {
-        if (wire instanceof Uint8Array) throw new Error("the auth proxy spoke first")
-        if (wire.say === "101") return settle(end)
-        settle(wire.say === "refused" && wire.status === 409 ? "instance" : "auth-proxy-refused")
-      }
-      end.send({ say: "carrier", instance }, headBytes)
-    })
-  }
-
-  #pickUp(half: End<Wire>, dial: Dial, fail: (reason: DialFailure) => void) {
-    const lost = () => {
+  #pickUp(half: End<Wire>, ticket: string, sessionSecret: string, fail: (reason: DialFailure) => void) {
+    this.#upgrade(this.#around.relay, { say: "ticket", ticket, sessionSecret }, pickUpMillis, (relay) => {
+      if (typeof relay === "object" && !this.#draining) return this.#join(half, relay)
+      if (typeof relay === "object") relay.close(closeCode.moved)
       half.close(closeCode.moved)
       fail(this.#draining ? "draining" : "relay-unreachable")
-    }
-    this.#connect(this.#around.relay, handshakeMillis, (end) => {
-      if (end === undefined || this.#draining) {
-        end?.cut()
-        return lost()
-      }
-      end.onClose = lost
-      end.onMessage = (wire) => {
-        if (wire instanceof Uint8Array) throw new Error("a frame before the relay's 101")
-        end.onClose = () => {}
-        if (wire.say !== "101") return lost()
-        this.#join(half, end)
-      }
-      end.send({ say: "ticket", ticket: dial.ticket }, headBytes)
     })
   }
 
@@ -208,22 +201,23 @@ export class AgentModel {
     const carrier = splice(relay, half, (code) => {
       this.#carriers.delete(carrier)
       this.#lostAt = this.#host.now
-      if (code === 1001 || code === 1006) this.#happen({ type: "carrierLost" })
+      if (wasLost(code)) this.#happen({ type: "carrierLost" })
       else this.#arm()
     })
     this.#carriers.add(carrier)
     this.#arm()
     if (!half.isOpen || !relay.isOpen) carrier.close(1001)
-    if (this.#draining) carrier.close(closeCode.moved)
   }
 }
 
-const hello = (instance: string) => ({
-  type: "hello" as const,
+const sessionKey = spkiOf(newKey())
+/** Nobody verifies it here: the model has no keys but the shape of one. */
+const hello = (instance: string): FromAgent => ({
+  type: "hello",
   version: "1",
   cluster: "edge-1",
   instance,
-  document: "",
-  sessionKey: "",
-  signature: "",
+  document: "d".repeat(800),
+  sessionKey,
+  signature: "s".repeat(86),
 })

@@ -5,7 +5,7 @@ import { encodeFrame } from "../../../protocol/encodeFrame.ts"
 import type { OpeningFrame } from "../../../protocol/frame.ts"
 import type { End, Host, Network } from "../network/Network.ts"
 import { CoreDriver, newRecord, type Record } from "./CoreDriver.ts"
-import { headBytes, type Wire } from "./Wire.ts"
+import { headBytes, headOf, refuse, type Wire } from "./Wire.ts"
 
 export interface AuthProxyListener {
   readonly opened: (id: string, driver: CoreDriver, record: Record) => void
@@ -45,9 +45,11 @@ export class AuthProxyModel {
   }
 
   #upgrade(end: End<Wire>, first: Wire) {
-    if (first instanceof Uint8Array || first.say !== "carrier") throw new Error("an auth proxy got no carrier")
-    if (first.instance !== undefined && first.instance !== this.instance) return refuse(end, 409, "InstanceGone")
-    if (first.instance === undefined && this.#draining) return refuse(end, 503, "AuthProxyDraining")
+    const head = headOf(first)
+    if (head.say !== "carrier") throw new Error("an auth proxy got no carrier")
+    const { instance } = head
+    if (instance !== undefined && instance !== this.instance) return refuse(end, { code: 409, cause: "InstanceGone" })
+    if (instance === undefined && this.#draining) return refuse(end, { code: 503, cause: "AuthProxyDraining" })
     end.send({ say: "101" }, headBytes)
     end.onMessage = (wire) => {
       if (!(wire instanceof Uint8Array)) throw new Error("no frame on a carrier")
@@ -86,9 +88,4 @@ export class AuthProxyModel {
     driver.attach(end, generation, { type: "offered", generation, receivedOffset, creditLimit })
     if (this.#draining) driver.feed({ type: "drain" })
   }
-}
-
-const refuse = (end: End<Wire>, status: number, cause: string) => {
-  end.send({ say: "refused", status, cause }, headBytes)
-  end.close(1000)
 }

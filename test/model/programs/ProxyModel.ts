@@ -5,7 +5,7 @@ import { PathBroken } from "../../../proxy/failures.ts"
 import { carrierRefusal } from "../../../proxy/relay/carrierRefusal.ts"
 import type { End, Host, Network } from "../network/Network.ts"
 import { CoreDriver, newRecord, type Record } from "./CoreDriver.ts"
-import { headBytes, type Wire } from "./Wire.ts"
+import { headBytes, headOf, type Wire } from "./Wire.ts"
 
 export interface ProxyStreamOptions {
   readonly host: Host
@@ -97,9 +97,9 @@ export class ProxyStream {
         end.onClose = () => broken("lost")
         end.onMessage = (wire) => {
           done = true
-          if (wire instanceof Uint8Array || wire.say === "101")
-            resolve(Object.assign(end, { terminate: () => end.cut() }))
-          else broken(wire.say === "refused" ? wire.cause : "unexpected")
+          const head = headOf(wire)
+          if (head.say === "101") resolve(Object.assign(end, { terminate: () => end.cut() }))
+          else broken(head.say === "refused" ? head.cause : "unexpected")
         }
         end.send({ say: "stream", instance }, headBytes)
       })

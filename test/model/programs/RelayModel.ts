@@ -1,233 +1,217 @@
-import type { DialFailure, FromRelay } from "../../../protocol/control.ts"
+import { Either } from "effect"
+import type { DialFailure } from "../../../protocol/control.ts"
 import { closeCode } from "../../../protocol/names.ts"
-import { dialAnswerMillis } from "../../../protocol/ticket.ts"
-import {
-  openingMillis,
-  quietAfterMillis,
-  sessionSilenceMillis,
-  signOfLifeMillis,
-} from "../../../relay/configuration/limits.ts"
-import { isBetter } from "../../../relay/sessions/isBetter.ts"
-import type { SessionEvent, SessionState } from "../../../relay/sessions/step.ts"
-import { step as sessionStep } from "../../../relay/sessions/step.ts"
+import { sessionSilenceMillis } from "../../../relay/configuration/limits.ts"
+import { RelayDraining, refusalOf, TicketRefused } from "../../../relay/refusals.ts"
+import { ControlSession } from "../../../relay/sessions/ControlSession.ts"
+import { Directory } from "../../../relay/sessions/Directory.ts"
+import { Opening } from "../../../relay/streams/Opening.ts"
 import { openingRefusal } from "../../../relay/streams/openingRefusal.ts"
-import { type OpeningEvent, type OpeningState, opening, openingStep } from "../../../relay/streams/openingStep.ts"
+import { Pace } from "../../../relay/streams/Pace.ts"
+import { Tickets, type TicketUse } from "../../../relay/streams/Tickets.ts"
+import type { Time } from "../../../relay/time/Time.ts"
 import type { End, Host, Network } from "../network/Network.ts"
-import { headBytes, splice, type Wire } from "./Wire.ts"
+import { controlSocket } from "./ControlSocket.ts"
+import { OpeningWatch } from "./OpeningWatch.ts"
+import { headBytes, headOf, refuse, splice, type Wire } from "./Wire.ts"
 
-interface Session {
-  state: SessionState
-  readonly instance: string
-  readonly end: End<Wire>
-  streams: number
-  heardAt: number
-  probed: boolean
-  readonly isQuiet: boolean
+/** The URL that relay and agents of the model agree on. */
+export const relayUrlOfModel = "https://relay.model"
+const cluster = "edge-1"
+const replica = "relay-0"
+const protocols = ["v1"]
+
+interface Ticketed extends TicketUse {
+  readonly failed: (reason: DialFailure) => void
+  readonly arrive: (half: End<Wire>) => void
 }
 
-interface Asked {
-  readonly session: Session
-  readonly ticket: string
+export interface RelaySurroundings {
+  /** Openings of other users that want a dial whenever a session comes or goes. */
+  readonly neighbours: number
+  readonly violation: (what: string) => void
 }
 
-/** A relay process around the product's own decisions: control sessions and openings. */
+/**
+ * A relay process: the product's control sessions, directory, tickets, openings and their pace, joined here as relay/Relay.ts and
+ * relay/streams/Streams.ts join them.
+ */
 export class RelayModel {
   readonly #host: Host
-  readonly #sessions = new Map<string, Session>()
-  readonly #tickets = new Map<string, (half: End<Wire>) => void>()
+  readonly #time: Time
+  readonly #around: RelaySurroundings
+  readonly #directory = new Directory()
+  readonly #unproven = new Set<ControlSession>()
+  readonly #openings = new Map<Opening, OpeningWatch>()
+  readonly #tickets: Tickets<Ticketed>
+  readonly #pace: Pace
   readonly #carriers = new Set<{ close: (code: number) => void }>()
-  readonly #openings = new Set<{
-    readonly apply: (event: OpeningEvent) => void
-    readonly sessionEnded: (session: Session) => void
-  }>()
-  readonly #failures = new Map<string, (reason: DialFailure) => void>()
-  #nextTicket = 1
+  /** Jobs that the pace has not run yet. */
+  #queued = 0
   #draining = false
 
-  constructor(host: Host, network: Network<Wire>) {
+  constructor(host: Host, network: Network<Wire>, around: RelaySurroundings) {
     this.#host = host
+    this.#around = around
+    this.#time = {
+      monotonic: () => host.now,
+      wall: () => new Date(host.wall),
+      after: (millis, run) => host.after(millis, run),
+    }
+    this.#tickets = new Tickets(this.#time.monotonic)
+    this.#pace = new Pace(this.#time)
     network.listen(host, (end) => {
       end.onMessage = (first) => this.#first(end, first)
     })
     this.#poll()
   }
 
+  /** What is left when all streams have ended must be nothing. */
   get counts() {
-    return { carriers: this.#carriers.size, openings: this.#openings.size, tickets: this.#tickets.size }
+    const counted = this.#directory.all().reduce((sum, { streams }) => sum + streams, 0)
+    const { size: carriers } = this.#carriers
+    return { carriers, openings: this.#openings.size, tickets: this.#tickets.size, counted, queued: this.#queued }
   }
 
   drain() {
     this.#draining = true
-    for (const { apply } of [...this.#openings]) apply({ type: "ended", failure: { type: "draining" } })
+    this.#tell((opening) => opening.fail({ type: "draining" }))
     for (const carrier of [...this.#carriers]) carrier.close(closeCode.moved)
-    for (const session of [...this.#sessions.values()])
-      this.#session(session, { type: "end", code: closeCode.moved, reason: "relay-draining" })
+    for (const session of [...this.#directory.all(), ...this.#unproven]) session.end(closeCode.moved, "relay-draining")
   }
 
   #poll() {
     this.#host.after(1_000, () => {
-      for (const session of [...this.#sessions.values()])
-        if (session.heardAt < this.#host.now - sessionSilenceMillis)
-          this.#session(session, { type: "end", code: closeCode.moved, reason: "silent" })
+      for (const session of this.#directory.all())
+        if (session.heardAt < this.#host.now - sessionSilenceMillis) session.end(closeCode.moved, "silent")
       this.#poll()
     })
   }
 
   #first(end: End<Wire>, first: Wire) {
-    if (first instanceof Uint8Array) throw new Error("a connection to the relay began with a frame")
-    if (first.say === "control") return this.#control(end, first.instance)
-    if (first.say === "stream") return this.#open(end, first.instance)
-    if (first.say !== "ticket") throw new Error(`a connection to the relay began with ${first.say}`)
-    const arrive = this.#tickets.get(first.ticket)
-    if (arrive === undefined) return refuse(end, 401, "TicketRefused")
-    this.#tickets.delete(first.ticket)
-    arrive(end)
+    const head = headOf(first)
+    if (head.say === "ticket") return this.#pickUp(end, head.ticket, head.sessionSecret)
+    if (this.#draining) return refuse(end, refusalOf(new RelayDraining()))
+    if (head.say === "control") return this.#control(end)
+    if (head.say === "stream") return this.#open(end, head.instance)
+    throw new Error(`a connection to the relay began with ${head.say}`)
   }
 
-  #control(end: End<Wire>, instance: string) {
-    const host = this.#host
-    const session: Session = {
-      state: { phase: "challenged" },
-      instance,
-      end,
-      streams: 0,
-      heardAt: host.now,
-      probed: false,
-      get isQuiet() {
-        return host.now - this.heardAt > quietAfterMillis
+  #control(end: End<Wire>) {
+    end.send({ say: "101" }, headBytes)
+    const socket = controlSocket(end)
+    const session = new ControlSession(socket, "192.0.2.2", {
+      time: this.#time,
+      publicUrl: relayUrlOfModel,
+      replica,
+      version: "1",
+      verify: ({ instance, sessionKey }) =>
+        Either.right({ cluster, instance, sessionKey, identityKey: sessionKey, serial: 1 }),
+      onOpen: (opened) => {
+        this.#unproven.delete(opened)
+        this.#directory.add(opened)?.end(closeCode.superseded, "superseded")
+        this.#crowd()
+        this.#tell((opening) => opening.agentCame())
       },
-    }
-    tell(end, { type: "challenge", nonce: "n".repeat(43), relayUrl: relayUrlOfModel, version: "1" })
-    end.onClose = () => this.#session(session, { type: "lost" })
-    end.onMessage = (wire) => {
-      if (wire instanceof Uint8Array || wire.say !== "toRelay") throw new Error("not a control message")
-      session.heardAt = host.now
-      session.probed = false
-      this.#session(session, { type: "message", message: wire.message })
-    }
+      onRefused: () => {},
+      onDialFailed: (from, ticket, reason) => this.#tickets.find(ticket, from.secret)?.failed(reason),
+      onEnd: (ended) => {
+        this.#directory.remove(ended)
+        this.#crowd()
+        this.#tell((opening) => opening.sessionEnded(ended))
+      },
+    })
+    this.#unproven.add(session)
+    socket.once("close", () => this.#unproven.delete(session))
   }
 
-  #session(session: Session, event: SessionEvent) {
-    const [state, actions] = sessionStep(session.state, event)
-    session.state = state
-    for (const action of actions)
-      switch (action.type) {
-        case "verify":
-          this.#session(session, { type: "admitted", sessionSecret: "s".repeat(43), replica: "relay-0" })
-          break
-        case "send":
-          tell(session.end, action.message)
-          break
-        case "opened": {
-          const older = this.#sessions.get(session.instance)
-          this.#sessions.set(session.instance, session)
-          if (older !== undefined)
-            this.#session(older, { type: "end", code: closeCode.superseded, reason: "superseded" })
-          if (this.#draining) this.#session(session, { type: "end", code: closeCode.moved, reason: "relay-draining" })
-          for (const { apply } of [...this.#openings]) apply({ type: "agentCame" })
-          break
-        }
-        case "dialFailed":
-          this.#failures.get(action.ticket)?.(action.reason)
-          break
-        case "close":
-          session.end.close(action.code)
-          break
-        case "ended":
-          if (this.#sessions.get(session.instance) === session) this.#sessions.delete(session.instance)
-          for (const { sessionEnded } of [...this.#openings]) sessionEnded(session)
-          break
-      }
+  #tell(news: (opening: Opening) => void) {
+    for (const opening of [...this.#openings.keys()]) news(opening)
+    for (const watch of this.#openings.values()) watch.judge()
   }
 
-  /** As relay/streams/Streams.ts and Opening.ts drive the opening's steps. */
+  #crowd() {
+    for (let left = this.#around.neighbours; left > 0; left -= 1) this.#paced(() => true)
+  }
+
+  #paced(job: () => boolean) {
+    this.#queued += 1
+    this.#pace.run(cluster, () => {
+      this.#queued -= 1
+      return job()
+    })
+  }
+
   #open(user: End<Wire>, instance: string | undefined) {
-    if (this.#draining) return refuse(user, 503, "draining")
-    const asked: Asked[] = []
-    const halves: (End<Wire> | undefined)[] = []
-    let state: OpeningState = opening(instance !== undefined)
-    let chosen: Session | undefined
-    const apply = (event: OpeningEvent) => {
-      const [next, actions] = openingStep(state, event)
-      state = next
-      for (const action of actions)
-        switch (action.type) {
-          case "choose":
-            chosen = this.#choose(asked)
-            apply({ type: "chosen", available: chosen !== undefined })
-            break
-          case "dial":
-            dial(chosen!, action.attempt)
-            break
-          case "pair":
-            this.#pair(user, halves[action.attempt]!, asked[action.attempt]!.session)
-            break
-          case "refuse": {
-            const refusal = openingRefusal(action.failure)
-            refuse(user, refusal.code, refusal.cause)
-            break
-          }
-          case "forget":
-            this.#openings.delete(one)
-            stopDeadline()
-            for (const { session, ticket } of asked) {
-              session.streams -= 1
-              this.#tickets.delete(ticket)
-              this.#failures.delete(ticket)
-            }
-        }
-    }
-    const dial = (session: Session, attempt: number) => {
-      const ticket = `ticket-${this.#nextTicket++}`
-      session.streams += 1
-      asked.push({ session, ticket })
-      this.#host.after(dialAnswerMillis, () => apply({ type: "unanswered", attempt }))
-      if (session.isQuiet)
-        this.#host.after(signOfLifeMillis, () => session.isQuiet && apply({ type: "unanswered", attempt }))
-      this.#tickets.set(ticket, (half) => {
-        halves[attempt] = half
-        const waiting = state.phase === "waiting"
-        apply({ type: "arrived", attempt })
-        if (!waiting || state.phase !== "ended") refuse(half, 401, "TicketRefused")
-      })
-      this.#failures.set(ticket, (reason) => apply({ type: "dialFailed", attempt, reason }))
-      tell(session.end, {
-        type: "dial",
-        ticket,
-        replica: "relay-0",
-        protocols: ["v1"],
-        callerHash: "c".repeat(43),
-        clientAddress: "192.0.2.1",
-        ...(instance === undefined ? {} : { instance }),
-      })
-    }
-    const stopDeadline = this.#host.after(openingMillis, () => apply({ type: "expired" }))
-    user.onClose = () => apply({ type: "userLeft" })
-    const sessionEnded = (ended: Session) => {
-      for (const [attempt, { session }] of asked.entries())
-        if (session === ended) apply({ type: "unanswered", attempt })
-    }
-    const one = { apply, sessionEnded }
-    this.#openings.add(one)
-    chosen = this.#choose(asked)
-    apply({ type: "chosen", available: chosen !== undefined })
+    let half: End<Wire> | undefined
+    const resumes = instance !== undefined
+    const watch = new OpeningWatch({
+      host: this.#host,
+      resumes,
+      isAnotherThere: (asked) =>
+        this.#directory.of(cluster).some((one) => one.isOpen && !one.draining && !asked.has(one)),
+      violation: this.#around.violation,
+    })
+    const opening: Opening = new Opening({
+      time: this.#time,
+      resumes,
+      choose: (tried) => this.#directory.choose(cluster, tried),
+      pace: (job) => {
+        watch.queued += 1
+        this.#paced(() => {
+          watch.queued -= 1
+          return job()
+        })
+      },
+      dial: (session, attempt) => {
+        watch.asked(session)
+        return this.#dial(session, instance, {
+          arrive: (arrived) => {
+            half = arrived
+            if (!opening.arrived(attempt)) refuse(arrived, refusalOf(new TicketRefused()))
+          },
+          failed: (reason) => {
+            watch.refused(session)
+            opening.dialFailed(attempt, reason)
+          },
+        })
+      },
+      revokeTicket: (ticket) => this.#tickets.revoke(ticket),
+      onPaired: (session) => this.#join(user, half!, session),
+      onRefused: (failure) => {
+        watch.failed(failure)
+        refuse(user, openingRefusal(failure))
+      },
+      onEnd: () => {
+        watch.ended()
+        this.#openings.delete(opening)
+      },
+    })
+    this.#openings.set(opening, watch)
+    user.onClose = () => opening.userLeft()
+    opening.start()
   }
 
-  #choose(asked: readonly Asked[]): Session | undefined {
-    let best: Session | undefined
-    for (const session of this.#sessions.values()) {
-      if (session.state.phase !== "open" || session.state.draining || asked.some((one) => one.session === session))
-        continue
-      if (session.isQuiet && !session.probed) {
-        session.probed = true
-        tell(session.end, { type: "ping", id: 0 })
-      }
-      if (best === undefined || isBetter(session, best)) best = session
-    }
-    return best
+  #dial(session: ControlSession, instance: string | undefined, answers: Pick<Ticketed, "arrive" | "failed">): string {
+    const ticket = this.#tickets.issue({ sessionSecret: session.secret, protocols, ...answers })
+    session.dial({
+      ticket,
+      replica,
+      protocols,
+      callerHash: "c".repeat(43),
+      clientAddress: "192.0.2.1",
+      ...(instance === undefined ? {} : { instance }),
+    })
+    return ticket
   }
 
-  #pair(user: End<Wire>, agent: End<Wire>, session: Session) {
+  #pickUp(half: End<Wire>, ticket: string, sessionSecret: string) {
+    const found = this.#tickets.take(ticket, sessionSecret, protocols[0]!)
+    if (found === undefined) return refuse(half, refusalOf(new TicketRefused()))
+    found.arrive(half)
+  }
+
+  #join(user: End<Wire>, agent: End<Wire>, session: ControlSession) {
     session.streams += 1
     agent.send({ say: "101" }, headBytes)
     user.send({ say: "101" }, headBytes)
@@ -238,14 +222,4 @@ export class RelayModel {
     this.#carriers.add(carrier)
     if (!user.isOpen || !agent.isOpen) carrier.close(1001)
   }
-}
-
-/** The URL that relay and agents of the model agree on. */
-export const relayUrlOfModel = "https://relay.model"
-
-const tell = (end: End<Wire>, message: FromRelay) => end.send({ say: "toAgent", message }, 200)
-
-const refuse = (end: End<Wire>, status: number, cause: string) => {
-  end.send({ say: "refused", status, cause }, headBytes)
-  end.close(1000)
 }

@@ -1,22 +1,32 @@
-import type { FromAgent, FromRelay } from "../../../protocol/control.ts"
 import type { End } from "../network/Network.ts"
 
-/** What passes a connection of the model: HTTP's part as plain values, the frames of streams as the bytes that they are. */
-export type Wire =
-  | { readonly say: "control"; readonly instance: string }
-  | { readonly say: "toAgent"; readonly message: FromRelay }
-  | { readonly say: "toRelay"; readonly message: FromAgent }
+/** What passes a connection of the model: HTTP's part as plain values; control messages as the text and frames as the bytes that they are. */
+export type Wire = Head | string | Uint8Array
+
+export type Head =
+  /** The agent's upgrade for a control session. */
+  | { readonly say: "control" }
   /** The proxy's upgrade. */
   | { readonly say: "stream"; readonly instance: string | undefined }
   /** The agent's upgrade at the relay. */
-  | { readonly say: "ticket"; readonly ticket: string }
+  | { readonly say: "ticket"; readonly ticket: string; readonly sessionSecret: string }
   /** The agent's upgrade at an auth proxy. */
   | { readonly say: "carrier"; readonly instance: string | undefined }
   | { readonly say: "101" }
   | { readonly say: "refused"; readonly status: number; readonly cause: string }
-  | Uint8Array
+
+/** @throws {Error} when it is a message: an end of the model erred */
+export const headOf = (wire: Wire): Head => {
+  if (typeof wire === "string" || wire instanceof Uint8Array) throw new Error("expected a request or its answer")
+  return wire
+}
 
 export const headBytes = 400
+
+export const refuse = (end: End<Wire>, { code, cause }: { readonly code: number; readonly cause: string }) => {
+  end.send({ say: "refused", status: code, cause }, headBytes)
+  end.close(1000)
+}
 
 /** Joins two ends as the product's splice does: messages unread, close codes handed on, a side lost without one becomes 1001. */
 export const splice = (
