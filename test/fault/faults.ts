@@ -1,12 +1,16 @@
 import { setTimeout as after } from "node:timers/promises"
 import { mustRun, runProgram } from "../cluster/process/runProgram.ts"
 import type { User, World } from "../world/World.ts"
+import type { Beginnings } from "./sessions/Beginnings.ts"
+import type { CpSession } from "./sessions/copySessions.ts"
 import type { UserNetwork } from "./UserNetwork.ts"
 
 export interface Stage {
   readonly world: World
   readonly user: User
   readonly network: UserNetwork
+  /** Of copies. */
+  readonly beginnings: Beginnings
   /** Milliseconds in a range, from the seed. */
   readonly between: (from: number, to: number) => number
 }
@@ -62,12 +66,30 @@ export const agentLinkDropped = (seconds: number): Fault => ({
 export const proxyStopped = (seconds: number): Fault => ({
   name: `proxy SIGSTOP ${seconds} s`,
   beyondWebSockets: seconds > 45,
-  strike: async ({ user }) => {
-    process.kill(user.proxy.pid, "SIGSTOP")
+  strike: ({ user, beginnings }) => stopped(beginnings, [user.proxy], seconds),
+})
+
+/** The control of a copy without us: its kubectl stands still for as long as one of ours heard nothing. */
+export const copiesStopped = (copies: readonly CpSession[], name: string, seconds: number): Fault => ({
+  name,
+  strike: ({ beginnings }) => stopped(beginnings, copies, seconds),
+})
+
+const stopped = (beginnings: Beginnings, those: readonly { readonly pid: number | undefined }[], seconds: number) =>
+  beginnings.heldWhile(async () => {
+    const pids = those.flatMap(({ pid }) => (pid !== undefined && signalled(pid, "SIGSTOP") ? [pid] : []))
     try {
       await after(seconds * 1_000)
     } finally {
-      process.kill(user.proxy.pid, "SIGCONT")
+      for (const pid of pids) signalled(pid, "SIGCONT")
     }
-  },
-})
+  })
+
+/** False when it has ended. */
+const signalled = (pid: number, signal: NodeJS.Signals): boolean => {
+  try {
+    return process.kill(pid, signal)
+  } catch {
+    return false
+  }
+}

@@ -1,27 +1,32 @@
 import { mkdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
+import { directSide } from "../e2e/sides.ts"
 import { timeline } from "../plots/chart.ts"
 import { machine } from "../plots/machine.ts"
 import { table } from "../plots/table.ts"
-import { type FaultRun, strikeAll } from "./FaultRun.ts"
+import { type FaultRun, type Struck, strikeAll } from "./FaultRun.ts"
+import { group } from "./faultObjects.ts"
 import {
   addressChanged,
   agentDrained,
   agentKilled,
   agentLinkDropped,
+  copiesStopped,
   type Fault,
   proxyStopped,
   relayDrained,
   relayKilled,
 } from "./faults.ts"
-import { cpSession, forwardSession } from "./sessions/copySessions.ts"
+import { type CpSession, cpSession, forwardSession } from "./sessions/copySessions.ts"
 import { attachSession, execSession, logsSession, watchSession } from "./sessions/lineSession.ts"
-import { shortBeforeUs } from "./sessions/shortStreams.ts"
+import type { Protocol } from "./sessions/Session.ts"
+import { shortStreams } from "./sessions/shortStreams.ts"
 import { startStage } from "./startStage.ts"
 
 /**
  * `bun run test:long faults [--quick] [--seed N] [--out FOLDER]`: real kubectl sessions of every kind over both
- * protocols while the parts of the path are killed, drained, cut off and stopped. Exits with 1 when a session was lost or a byte was wrong.
+ * protocols while the parts of the path are killed, drained, cut off and stopped. Exits with 1 when a session was lost or a byte was wrong. Copies that
+ * the cluster itself ended short are counted apart, beside a control: copies without us, which stand still for as long as ours heard nothing.
  */
 const option = (name: string): string | undefined => {
   const at = process.argv.indexOf(`--${name}`)
@@ -54,18 +59,23 @@ try {
   say(`seed ${seed}; again: bun run test:long faults${quick ? " --quick" : ""} --seed ${seed}`)
   const stage = await startStage(stack, { seed, megabytes, onProgress: say })
   const { kubectl } = stage.user
-  const copy = { side: kubectl, within: stage.network.within, sha256: stage.sha256, megabytes }
-  const bytes = megabytes * 1e6
-  let taken = 0
-  const takeShort = () => shortBeforeUs(stage.world.authProxy.log, stage.user.proxy.log, bytes) >= ++taken
+  const { beginnings, sha256 } = stage
+  const copy = { side: kubectl, beginnings, sha256, megabytes }
+  const taken = { cutInCluster: 0, shortAtAuthProxy: 0 }
+  const takeShort = (protocol: Protocol) => () => {
+    const found = shortStreams(stage.world.authProxy.log, stage.user.proxy.log, megabytes * 1e6)
+    // What kubectl says over SPDY goes to the kubelet itself: nothing of that is shown by the API server's last word.
+    if (protocol === "websocket" && found.cutInCluster > taken.cutInCluster++) return "cluster"
+    return found.shortAtAuthProxy > taken.shortAtAuthProxy++ ? "before-us" : "unknown"
+  }
   const first = await strikeAll(
     stage,
     [
       ...(["websocket", "spdy"] as const).flatMap((protocol) => [
         execSession(kubectl, protocol),
         attachSession(kubectl, protocol),
-        forwardSession({ ...copy, protocol, seconds: downloadSeconds }),
-        cpSession({ ...copy, protocol, takeShort }),
+        forwardSession({ ...copy, within: stage.network.within, protocol, seconds: downloadSeconds }),
+        cpSession({ ...copy, protocol, takeShort: takeShort(protocol) }),
       ]),
       logsSession(kubectl),
       watchSession(kubectl),
@@ -80,8 +90,14 @@ try {
     [proxyStopped(quick ? 15 : 120)],
     say,
   )
+  say("the control: copies without us")
+  const side = directSide(stage.world.cluster, { username: "oidc:sam", groups: [`oidc:${group}`] })
+  const direct = (["websocket", "spdy"] as const).map((protocol) =>
+    cpSession({ ...copy, side, protocol, name: `direct cp ${protocol}`, takeShort: () => "cluster" }),
+  )
+  const control = await strikeAll(stage, direct, first.faults.map(standstill(direct)), say)
   lost = [...first.sessions, ...long.sessions].filter((session) => session.lost !== undefined).length
-  report(first, long)
+  report([first, long], control)
   // What happened to each stream, for whoever asks why a session was lost.
   writeFileSync(join(out, "proxy.log"), stage.user.proxy.log.join("\n"))
   writeFileSync(join(out, "auth-proxy.log"), stage.world.authProxy.log.join("\n"))
@@ -90,9 +106,15 @@ try {
 }
 process.exit(lost > 0 ? 1 : 0)
 
-function report(...runs: readonly FaultRun[]): void {
+/** As long as our copies heard nothing. */
+function standstill(copies: readonly CpSession[]) {
+  return ({ fault, pauses }: Struck): Fault =>
+    copiesStopped(copies, fault, Math.max(...(["websocket", "spdy"] as const).map((one) => pauses[`cp ${one}`] ?? 0)))
+}
+
+function report(runs: readonly FaultRun[], control: FaultRun): void {
   mkdirSync(out, { recursive: true })
-  const measured = { what: "sessions through faults", seed, quick, megabytes, machine: machine(), runs }
+  const measured = { what: "sessions through faults", seed, quick, megabytes, machine: machine(), runs, control }
   writeFileSync(join(out, "faults.json"), `${JSON.stringify(measured, undefined, 1)}\n`)
   for (const [index, run] of runs.entries()) {
     const spans = run.faults.map(({ fault, at, lastedSeconds }) => ({ name: fault, from: at, to: at + lastedSeconds }))
@@ -102,8 +124,13 @@ function report(...runs: readonly FaultRun[]): void {
     )
     console.log(
       table([
-        ["session", "carried", "lost"],
-        ...run.sessions.map(({ name, carried, lost: why }) => [name, carried, why ?? "no"]),
+        ["session", "carried", "lost", "copies cut short in the cluster"],
+        ...[...run.sessions, ...(index === 0 ? control.sessions : [])].map((one) => [
+          one.name,
+          one.carried,
+          one.lost ?? "no",
+          `${one.cutInCluster ?? ""}`,
+        ]),
       ]),
     )
     const names = Object.keys(run.faults[0]?.pauses ?? {})

@@ -2,6 +2,7 @@ import { seeded } from "../model/network/VirtualClock.ts"
 import { startWorld } from "../world/World.ts"
 import { group, prepareObjects } from "./faultObjects.ts"
 import type { Stage } from "./faults.ts"
+import { Beginnings } from "./sessions/Beginnings.ts"
 import { startTicker } from "./sessions/ticker.ts"
 import { createUserNetwork } from "./UserNetwork.ts"
 
@@ -24,5 +25,6 @@ export const startStage = async (
   const ticker = startTicker(world.cluster)
   stack.defer(() => ticker.stop())
   const random = seeded(options.seed)
-  return { world, network, user, sha256, between: (from, to) => from + random() * (to - from) }
+  const beginnings = new Beginnings()
+  return { world, network, user, beginnings, sha256, between: (from, to) => from + random() * (to - from) }
 }

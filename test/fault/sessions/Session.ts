@@ -5,6 +5,8 @@ export interface SessionReport {
   readonly carried: string
   /** Why the session counts as lost; undefined when it survived whole. */
   readonly lost: string | undefined
+  /** Copies that the cluster itself ended short of the file (docs/decisions/0089). */
+  readonly cutInCluster?: number
 }
 
 /** A kubectl session under observation. */

@@ -9,6 +9,7 @@ import { pipeline } from "node:stream/promises"
 import { end, lines, type Side } from "../../e2e/sides.ts"
 import { prefixed } from "../../world/ours.ts"
 import { namespace } from "../faultObjects.ts"
+import type { Beginnings } from "./Beginnings.ts"
 import { type Protocol, protocols, type Session } from "./Session.ts"
 
 export interface CopyOptions {
@@ -66,33 +67,54 @@ export const forwardSession = (options: CopyOptions & { readonly seconds: number
 /** How often a copy's file is looked at. */
 const lookMillis = 250
 
-export interface CpOptions extends CopyOptions {
-  /** Takes one of the streams that were short when they reached us (`shortStreams.ts`); false when none is left. */
-  readonly takeShort: () => boolean
+export interface CpOptions extends Omit<CopyOptions, "within"> {
+  readonly name?: string
+  readonly beginnings: Beginnings
+  /** Takes one of the streams that came to us short (`shortStreams.ts`) and says whose doing it was; `unknown` when none is left. */
+  readonly takeShort: () => "cluster" | "before-us" | "unknown"
+}
+
+export interface CpSession extends Session {
+  /** kubectl's, of the copy under way. */
+  readonly pid: number | undefined
 }
 
 /**
  * `kubectl cp` of the whole file again and again, so that faults always find one under way. It speaks by its file, which grows. A copy that does not
- * bring the whole file is lost, wherever that happened; where it is known, the words say it.
+ * bring the whole file is lost, unless it is shown that the cluster ended it: such copies are counted apart.
  */
-export const cpSession = ({ side, protocol, sha256, megabytes, takeShort }: CpOptions): Session => {
-  const name = `cp ${protocol}`
+export const cpSession = ({
+  side,
+  protocol,
+  sha256,
+  megabytes,
+  beginnings,
+  takeShort,
+  name = `cp ${protocol}`,
+}: CpOptions): CpSession => {
   const arrivals: number[] = []
   const faults: string[] = []
   const started = Promise.withResolvers<void>()
   const folder = mkdtempSync(join(tmpdir(), "clusterconnect-cp-"))
   let copies = 0
   let short = 0
+  let cutInCluster = 0
   let finishing = false
+  let pid: number | undefined
   const copying = (async () => {
     for (; !finishing; copies += 1) {
       const file = join(folder, `${copies}`)
+      const begun = await beginnings.begin()
       started.resolve()
       const child = side.spawn(["cp", "-n", namespace, "files:www/data", file, "--retries=0"], protocols[protocol])
+      pid = child.pid
       let size = 0
       const looking = setInterval(() => {
         const now = statSync(file, { throwIfNoEntry: false })?.size ?? 0
-        if (now > size) arrivals.push(performance.now())
+        if (now > size) {
+          arrivals.push(performance.now())
+          begun()
+        }
         size = now
       }, lookMillis)
       const errors: string[] = []
@@ -100,6 +122,7 @@ export const cpSession = ({ side, protocol, sha256, megabytes, takeShort }: CpOp
       child.stdout?.resume()
       const code = await new Promise<number | null>((resolve) => child.once("close", resolve))
       clearInterval(looking)
+      begun()
       const found = code === 0 ? await sha256Of(file) : ""
       const said = code === 0 ? "wrong bytes" : errors.join("").slice(-200).trim()
       if (found !== sha256) {
@@ -116,17 +139,24 @@ export const cpSession = ({ side, protocol, sha256, megabytes, takeShort }: CpOp
   return {
     name,
     arrivals,
+    get pid() {
+      return pid
+    },
     started: started.promise,
     async finish() {
       finishing = true
       await copying
       await rm(folder, { recursive: true, force: true })
-      for (let left = short; left > 0; left -= 1)
-        faults.push(takeShort() ? "a copy was short when it reached the auth proxy" : "a copy ended short")
+      for (let left = short; left > 0; left -= 1) {
+        const by = takeShort()
+        if (by === "cluster") cutInCluster += 1
+        else faults.push(by === "before-us" ? "a copy was short when it reached the auth proxy" : "a copy ended short")
+      }
       return {
         name,
         carried: `${copies} copies of ${megabytes} MB`,
         lost: faults.length === 0 ? undefined : faults.slice(0, 2).join("; "),
+        cutInCluster,
       }
     },
   }

@@ -4,24 +4,50 @@ interface Ended {
   readonly bytesReceived: number
 }
 
-const endedIn = (log: readonly string[]): readonly Ended[] =>
-  log.flatMap((line) => {
-    if (!line.includes("bytesReceived")) return []
-    const said = JSON.parse(line)
-    return said.message === "stream ended" || said.type === "ended" ? [said as Ended] : []
-  })
+const entries = (log: readonly string[], words: string): readonly Record<string, unknown>[] =>
+  log.flatMap((line) => (line.includes(words) ? [JSON.parse(line)] : []))
 
-/**
- * How many streams carried more than half of the file and less than all of it, ended in good order at both ends and lost no byte on the way from the auth
- * proxy to the user's: what is missing in them was missing when it reached the auth proxy. Both logs at level debug.
- */
-export const shortBeforeUs = (authProxyLog: readonly string[], proxyLog: readonly string[], bytes: number): number => {
-  const arrived = endedIn(proxyLog).filter(({ reason }) => reason === "closed")
-  return endedIn(authProxyLog).filter(
+const streamsOf = (log: readonly string[]): readonly Ended[] =>
+  entries(log, '"bytesReceived"').filter(
+    ({ message, type }) => message === "stream ended" || type === "ended",
+  ) as unknown as readonly Ended[]
+
+/** TLS adds this much to what a stream carries, at most: 22 bytes to records of 16 KiB, and its handshakes. */
+const mostAdded = 1.005
+
+/** Of streams that carried more than half of the file and less than all of it. */
+export interface ShortStreams {
+  /**
+   * Nothing was lost from the API server's answer to the user's proxy: it closed the session in good order, with a closing frame behind everything it
+   * had, and both ends of the stream agree on every byte and on the end. What is missing never reached who wrote that frame.
+   */
+  readonly cutInCluster: number
+  /** The two ends of the stream agree, and nobody knows what the API server still had. */
+  readonly shortAtAuthProxy: number
+}
+
+/** From the logs of the auth proxy (its audit lines too) and of the user's proxy, both at level debug. */
+export const shortStreams = (
+  authProxyLog: readonly string[],
+  proxyLog: readonly string[],
+  bytes: number,
+): ShortStreams => {
+  const isShort = (sent: number) => sent > bytes / 2 && sent < bytes
+  const arrived = streamsOf(proxyLog).filter(({ reason }) => reason === "closed")
+  const agreed = streamsOf(authProxyLog).filter(
     (one) =>
       one.reason === "closed" &&
-      one.bytesSent > bytes / 2 &&
-      one.bytesSent < bytes &&
+      isShort(one.bytesSent) &&
       arrived.some((other) => other.bytesReceived === one.bytesSent && other.bytesSent === one.bytesReceived),
-  ).length
+  )
+  const closed = entries(authProxyLog, '"audit"')
+    .filter(({ lastWord, cut }) => lastWord === "websocket-close" && cut === undefined)
+    .map(({ sentBytes }) => Number(sentBytes))
+    .filter(isShort)
+  let cutInCluster = 0
+  for (const { bytesSent } of agreed) {
+    const at = closed.findIndex((sent) => bytesSent > sent && bytesSent < sent * mostAdded)
+    if (at >= 0) cutInCluster += closed.splice(at, 1).length
+  }
+  return { cutInCluster, shortAtAuthProxy: agreed.length - cutInCluster }
 }
