@@ -275,9 +275,10 @@ export const trust = (): void => {
       const heads = ["099 X", "000 X", "101 X", "600 X", "999 X", "200 a\x01b", "403 a\0b", "404 a\x7fb", "200 \xff"]
       const meanwhile = async (kubeconfig: string) => {
         for (const head of heads) {
-          const bytes = `HTTP/1.1 ${head}\r\nContent-Length: 2\r\n\r\n{}`
-          far.handle = (req) => void req.socket.write(bytes, "latin1")
-          far.handleUpgrade = (_req, socket) => void socket.write(bytes, "latin1")
+          // The last on its connection: the server of this far end does not know that the request was answered.
+          const bytes = `HTTP/1.1 ${head}\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}`
+          far.handle = (req) => void req.socket.end(bytes, "latin1")
+          far.handleUpgrade = (_req, socket) => void socket.end(bytes, "latin1")
           const status = /^[2-5]/.test(head) ? Number(head.slice(0, 3)) : 502
           for (const headers of [{}, { connection: "Upgrade", upgrade: "SPDY/3.1" }])
             expect([head, (await askLocally(kubeconfig, "/api", headers)).status]).toEqual([head, status])
