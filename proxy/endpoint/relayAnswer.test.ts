@@ -24,7 +24,8 @@ const ways = [
 /** All that a local client gets for an answer of these bytes (latin1) from the far end. */
 const passedOn = async (bytes: string, upgrade: string): Promise<string> => {
   far.handle = (req) => void req.socket.write(bytes, "latin1")
-  far.handleUpgrade = (_req, socket) => void socket.write(bytes, "latin1")
+  // Nobody at this far end reads on behind an upgrade that was asked for.
+  far.handleUpgrade = (_req, socket) => void socket.end(bytes, "latin1")
   const socket = near.dial().on("error", () => {})
   const closing = upgrade === "" ? "Connection: close\r\n" : upgrade
   let text = ""
