@@ -86,7 +86,7 @@ const stopped = (beginnings: Beginnings, those: readonly { readonly pid: number 
   })
 
 /** False when it has ended. */
-const signalled = (pid: number, signal: NodeJS.Signals): boolean => {
+export const signalled = (pid: number, signal: NodeJS.Signals): boolean => {
   try {
     return process.kill(pid, signal)
   } catch {

@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url"
 import type { Cluster } from "../cluster/Cluster.ts"
 import type { Side } from "../e2e/sides.ts"
 import { namespace } from "../fault/faultObjects.ts"
+import { signalled } from "../fault/faults.ts"
 import { type Protocol, protocols } from "../fault/sessions/Session.ts"
 import { sha256Of } from "./sha256Of.ts"
 import type { SilentEnd, SilentExec } from "./silentExec.ts"
@@ -82,9 +83,10 @@ export const silentExec = async (
 
 /** A program stands still for longer than a ping's time. */
 export const stopped = async (pid: number): Promise<void> => {
-  process.kill(pid, "SIGSTOP")
+  const stood = signalled(pid, "SIGSTOP")
   await after(stoppedMillis)
-  process.kill(pid, "SIGCONT")
+  // Its last bytes may come faster than its file is looked at: such a copy has shown nothing.
+  if (!stood || !signalled(pid, "SIGCONT")) console.error("tails: it ended before it could be stopped")
 }
 
 /** `kubectl cp` to which something is done when this much of the file has come. */
