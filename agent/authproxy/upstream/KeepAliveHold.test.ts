@@ -1,7 +1,14 @@
-import { expect, test } from "bun:test"
+import { afterEach, expect, spyOn, test } from "bun:test"
 import { once } from "node:events"
 import { isKeepAlive, KeepAliveHold } from "./KeepAliveHold.ts"
 
+let clock = 0
+const atClock = () => spyOn(performance, "now").mockImplementation(() => clock)
+let restored: ReturnType<typeof atClock> | undefined
+afterEach(() => {
+  restored?.mockRestore()
+  restored = undefined
+})
 const ping = (payload = 0) => Buffer.from([0x89, 0x80 | payload, 1, 2, 3, 4, ...new Uint8Array(payload)])
 const spdyPing = Buffer.from([0x80, 3, 0, 6, 0, 0, 0, 4, 0, 0, 0, 9])
 
@@ -31,16 +38,16 @@ test("a keep-alive goes when nothing is on the way any more", async () => {
 })
 
 test("a keep-alive is not held for longer than the client would wait for its answer", async () => {
-  const hold = new KeepAliveHold({ isBehind: () => true }, { quietMillis: 1, maxHoldMillis: 1 })
+  const hold = new KeepAliveHold({ isBehind: () => true }, { quietMillis: 1, maxHoldBehindMillis: 1 })
   hold.write(ping())
   await once(hold, "readable")
   expect(hold.read()).toEqual(ping())
 })
 
 const never = 3_600_000
-/** A turn of the event loop after those in which a hold of one millisecond ends. */
+/** What has been let go, in a turn of the event loop after one in which every hold with a `quietMillis` of 1 has looked. */
 const later = async (hold: KeepAliveHold) => {
-  const other = new KeepAliveHold({ isBehind: () => false }, { quietMillis: 1 })
+  const other = new KeepAliveHold({ isBehind: () => false }, { quietMillis: 1, maxHoldMillis: 0 })
   other.heard(1)
   other.write(ping())
   await once(other, "readable")
@@ -51,19 +58,70 @@ test("a keep-alive waits for a longer pause after a megabyte than after a few by
   const hold = () => new KeepAliveHold({ isBehind: () => false }, { quietMillis: 1, bulkQuietMillis: never })
   const [little, much] = [hold(), hold()]
   little.heard(1_000)
-  for (let part = 0; part < 16; part += 1) much.heard(64 * 1024)
+  for (let part = 0; part < 17; part += 1) much.heard(64 * 1024)
   little.write(ping())
   much.write(ping())
   await once(little, "readable")
   expect(little.read()).toEqual(ping())
   expect(await later(much)).toBeNull()
+  much.destroy()
+})
+
+test("the time in which the client took nothing is no pause of the server's", async () => {
+  restored = atClock()
+  const hold = new KeepAliveHold({ isBehind: () => false }, { quietMillis: 1 })
+  hold.heard(2 ** 21)
+  clock += 4_000
+  hold.readAgain()
+  hold.heard(1_000)
+  clock += 300
+  hold.write(ping())
+  expect(await later(hold)).toBeNull()
+  clock += 2_700
+  expect(await later(hold)).toEqual(ping())
+})
+
+test("a session that said much once and little since waits no longer than one that said little", async () => {
+  restored = atClock()
+  const hold = new KeepAliveHold({ isBehind: () => false }, { quietMillis: 1 })
+  hold.heard(2 ** 24)
+  for (let second = 0; second < 11; second += 1) {
+    hold.heard(30)
+    clock += 1_000
+  }
+  hold.heard(30)
+  hold.write(ping())
+  expect(hold.read()).toBeNull()
+  clock += 300
+  expect(await later(hold)).toEqual(ping())
+})
+
+test("a keep-alive beside output without a pause is held for 10 s, for a client that was behind in the last 3 s for 20 s", async () => {
+  restored = atClock()
+  let behind = true
+  const pair = [false, true].map((slow) => new KeepAliveHold({ isBehind: () => slow && behind }, { quietMillis: 1 }))
+  for (const hold of pair) {
+    hold.heard(30)
+    hold.write(ping())
+  }
+  const left = async (millis: number) => {
+    clock += millis
+    for (const hold of pair) hold.heard(30)
+    return await Promise.all(pair.map(later))
+  }
+  expect(await left(9_999)).toEqual([null, null])
+  behind = false
+  expect(await left(1)).toEqual([ping(), null])
+  behind = true
+  expect(await left(9_999)).toEqual([null, null])
+  expect(await left(1)).toEqual([null, ping()])
 })
 
 test("a keep-alive that comes when the server is just read again waits, although nothing has come yet", async () => {
   let behind = true
   const hold = new KeepAliveHold({ isBehind: () => behind }, { quietMillis: never })
   behind = false
-  hold.heard(0)
+  hold.readAgain()
   hold.write(ping())
   expect(await later(hold)).toBeNull()
   hold.destroy()

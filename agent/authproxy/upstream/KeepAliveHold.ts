@@ -3,13 +3,20 @@ import { Transform, type TransformCallback } from "node:stream"
 /** How long the server must have said nothing before it counts as having nothing on the way. */
 const QUIET_MILLIS = 200
 /**
- * The same after so much without such a pause: as much again may stand in the kernels between kubelet, API server and us, and a busy machine may
+ * The same after so much in a short time: as much again may stand in the kernels between kubelet, API server and us, and a busy machine may
  * keep the API server from passing it on for longer than {@link QUIET_MILLIS}. Shorter than the time between two pings.
  */
 const BULK_BYTES = 1024 * 1024
 const BULK_QUIET_MILLIS = 3_000
-/** kubectl ends a session that got no answer to its pings for 61 s; the answer stands in the queue behind the data as well. */
-const MAX_HOLD_MILLIS = 20_000
+/** In this time so much as makes bulk is forgotten again, and at most twice as much is remembered. */
+const FORGET_MILLIS = 10_000
+/**
+ * kubectl ends a session that got no answer to its pings, sent every 5 s, for 61 s: with this, 45 s in which nothing gets through are survived
+ * beside output that never pauses.
+ */
+const MAX_HOLD_MILLIS = 10_000
+/** The same while the client is behind, where the answer would stand in the queue behind the data as well. */
+const MAX_HOLD_BEHIND_MILLIS = 20_000
 /** Pings come every 5 s; whoever sends more than this gets through at once. */
 const MAX_HELD_BYTES = 1_024
 
@@ -23,6 +30,7 @@ export interface HoldTimes {
   readonly quietMillis: number
   readonly bulkQuietMillis: number
   readonly maxHoldMillis: number
+  readonly maxHoldBehindMillis: number
 }
 
 /**
@@ -37,8 +45,9 @@ export class KeepAliveHold extends Transform {
   #held: Buffer[] = []
   #heldBytes = 0
   #heardAt = Number.NEGATIVE_INFINITY
-  /** Since the last pause that counts. */
-  #heardBytes = 0
+  /** Less what was forgotten while the server was read and said nothing. */
+  #recentBytes = 0
+  #behindAt = Number.NEGATIVE_INFINITY
   #heldSince = 0
   #timer: ReturnType<typeof setTimeout> | undefined
 
@@ -49,15 +58,23 @@ export class KeepAliveHold extends Transform {
       quietMillis: QUIET_MILLIS,
       bulkQuietMillis: BULK_QUIET_MILLIS,
       maxHoldMillis: MAX_HOLD_MILLIS,
+      maxHoldBehindMillis: MAX_HOLD_BEHIND_MILLIS,
       ...times,
     }
   }
 
-  /** So many bytes came from the server; none: it is read again after a time in which nobody did, and may have some. */
+  /** So many bytes came from the server. */
   heard(bytes: number): void {
-    if (!this.#isOnItsWay()) this.#heardBytes = 0
-    this.#heardBytes += bytes
+    const now = performance.now()
+    const forgotten = ((now - this.#heardAt) / FORGET_MILLIS) * BULK_BYTES
+    this.#recentBytes = Math.min(Math.max(0, this.#recentBytes - forgotten) + bytes, 2 * BULK_BYTES)
+    this.#heardAt = now
+  }
+
+  /** The server is read again after a time in which the client took nothing: that was no pause of the server's, and it may have more. */
+  readAgain(): void {
     this.#heardAt = performance.now()
+    this.#behindAt = this.#heardAt
   }
 
   override _transform(chunk: Buffer, _: BufferEncoding, done: TransformCallback): void {
@@ -86,13 +103,21 @@ export class KeepAliveHold extends Transform {
   }
 
   #mustHold(): boolean {
-    return this.#other.isBehind() || this.#isOnItsWay()
+    if (!this.#other.isBehind()) return this.#isOnItsWay()
+    this.#behindAt = performance.now()
+    return true
+  }
+
+  /** A client that is behind is not so in every moment: it counts as such for as long as bulk counts as on its way. */
+  #maxHoldMillis(): number {
+    const { bulkQuietMillis, maxHoldMillis, maxHoldBehindMillis } = this.#times
+    return performance.now() - this.#behindAt < bulkQuietMillis ? maxHoldBehindMillis : maxHoldMillis
   }
 
   /** The server has not been quiet for long enough to have nothing more. */
   #isOnItsWay(): boolean {
     const { quietMillis, bulkQuietMillis } = this.#times
-    return performance.now() - this.#heardAt < (this.#heardBytes < BULK_BYTES ? quietMillis : bulkQuietMillis)
+    return performance.now() - this.#heardAt < (this.#recentBytes < BULK_BYTES ? quietMillis : bulkQuietMillis)
   }
 
   #wait(): void {
@@ -100,7 +125,7 @@ export class KeepAliveHold extends Transform {
       // After a turn of the event loop: on a busy machine bytes may be waiting that nobody has looked for yet.
       setImmediate(() => {
         if (this.#timer === undefined) return
-        if (this.#mustHold() && performance.now() - this.#heldSince < this.#times.maxHoldMillis) this.#wait()
+        if (this.#mustHold() && performance.now() - this.#heldSince < this.#maxHoldMillis()) this.#wait()
         else this.#release()
       })
     }, this.#times.quietMillis)

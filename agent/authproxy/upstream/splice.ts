@@ -31,7 +31,7 @@ export const spliceSockets = (
     account.sent(chunk.length)
   })
   // After a time in which nobody read: what stands in the kernel comes only in a later turn, and a ping may come in this one.
-  server.on("resume", () => toServer.heard(0))
+  server.on("resume", () => toServer.readAgain())
   client.on("error", () => end("client-gone"))
   // A server that has said everything may refuse the rest of what it is told: the client still gets all of it.
   server.on("error", () => server.readableEnded || end("api-server-connection-lost"))
