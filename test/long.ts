@@ -41,7 +41,7 @@ const programs: Readonly<Record<string, Program>> = {
     args: ["test/exact/main.ts"],
   },
   tails: {
-    what: "kubectl exec and cp out of a pod into a reader that lags behind, over both protocols, beside direct ones (25 min; --times N, --direct N)",
+    what: "kubectl exec and cp out of a pod into a reader that lags behind, over both protocols, beside direct ones (25 min; --times N, --direct N, --only TEXT for the cases that have it in their name)",
     args: ["test/tails/main.ts"],
   },
   operator: {

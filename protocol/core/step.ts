@@ -6,6 +6,7 @@ import { reason } from "./reasons.ts"
 import { continueFrom, illegalPosition, noteDelivered, receive, refuse } from "./receive.ts"
 import { append, keptBytes } from "./sendQueue.ts"
 import type { Action, Event, Live, Moment, State, Tombstone } from "./state.ts"
+import { takeOver } from "./takeOver.ts"
 import { stepTombstone } from "./tombstone.ts"
 import { transmit, transmitTombstone } from "./transmit.ts"
 
@@ -106,22 +107,12 @@ const dialEnded = (state: Live, why: string, at: Moment, actions: Action[]): Liv
   return state
 }
 
-/** Newest wins: the old carrier is closed and whatever still arrives on it is dropped, because its generation is no longer ours. */
 const attach = (state: Live, generation: number, now: number, actions: Action[]): Live => {
-  if (state.attached)
-    actions.push({
-      type: "close",
-      generation: state.generation,
-      code: closeCode.superseded,
-      reason: "superseded",
-    })
-  state.generation = generation
-  state.attached = true
+  takeOver(state, generation, actions)
   state.ready = state.role === "server"
   state.attachedAt = now
   state.noDialBecause = undefined
   state.progressAt = now
-  state.owesGreeting = true
   state.owesPong = undefined
   state.minRttMillis = Number.POSITIVE_INFINITY
   if (state.pingSentAt !== undefined) {
@@ -138,9 +129,7 @@ const offered = (state: Live, event: Event & { type: "offered" }, actions: Actio
   // A laptop that slept resumes a stream whose hold is over by the clock on the wall: it ended then.
   if (holdIsOver(state, at)) {
     const ended = endStream(state, { reason: reason.holdExpired, by: "local" }, at, actions)
-    ended.generation = event.generation
-    ended.attached = true
-    ended.owesGreeting = true
+    takeOver(ended, event.generation, actions)
     return ended
   }
   attach(state, event.generation, at.now, actions)

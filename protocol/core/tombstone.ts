@@ -4,6 +4,7 @@ import { endedCode, lastPingId, wantsCarrier } from "./ending.ts"
 import { lingerMillis } from "./limits.ts"
 import { hasPassed } from "./liveness.ts"
 import type { Action, Event, State, Tombstone } from "./state.ts"
+import { takeOver } from "./takeOver.ts"
 import { transmitTombstone } from "./transmit.ts"
 
 /** Everything that can still happen to a stream that has ended here. */
@@ -52,17 +53,8 @@ export const stepTombstone = (state: Tombstone, event: Event, actions: Action[])
 }
 
 const attach = (state: Tombstone, { generation, at }: Event & { readonly generation: number }, actions: Action[]) => {
-  if (state.attached)
-    actions.push({
-      type: "close",
-      generation: state.generation,
-      code: closeCode.superseded,
-      reason: "superseded",
-    })
-  state.generation = generation
-  state.attached = true
+  takeOver(state, generation, actions)
   state.lingerUntil = at.now + lingerMillis
-  state.owesGreeting = true
   // Said again on every carrier, and by a client before its ping.
   state.owesAck = state.ackEnd !== "none"
   state.owesReset = state.unacknowledged !== undefined

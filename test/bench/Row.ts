@@ -28,6 +28,8 @@ export interface RowContext {
 
 export interface Row {
   readonly name: string
+  /** Of a row that makes so many, whatever is asked for. */
+  readonly rounds?: number
   readonly run: (context: RowContext) => Promise<RowResult>
 }
 

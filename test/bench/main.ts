@@ -3,7 +3,7 @@ import { cpus, loadavg } from "node:os"
 import { join } from "node:path"
 import { ensurePackages } from "../cluster/programs/debianPackages.ts"
 import { bars } from "../plots/chart.ts"
-import { machine } from "../plots/machine.ts"
+import { loadNow, machine } from "../plots/machine.ts"
 import { table } from "../plots/table.ts"
 import type { Row, RowResult } from "./Row.ts"
 import { cpuFull, headOfLine } from "./rows/besideBulk.ts"
@@ -32,7 +32,7 @@ const option = (name: string): string | undefined => {
 }
 const quick = process.argv.includes("--quick")
 const out = option("out") ?? "dist/measurements"
-const rounds = Number(option("rounds") ?? (quick ? 1 : 5))
+const roundsAsked = Number(option("rounds") ?? (quick ? 1 : 5))
 const named = process.argv.slice(2).filter((word) => rows.some(({ name }) => name === word))
 const words = process.argv
   .slice(2)
@@ -45,8 +45,8 @@ if (words.length > named.length) {
 }
 
 const figure = (value: number) => (Math.abs(value) >= 100 ? value.toFixed(0) : value.toFixed(2))
-const report = (name: string, result: RowResult) => {
-  const measured = { ...result, quick, rounds, machine: machine() }
+const report = (name: string, result: RowResult, rounds: number, loadAtStart: string) => {
+  const measured = { ...result, quick, rounds, machine: machine(loadAtStart) }
   writeFileSync(join(out, `${name}.json`), `${JSON.stringify(measured, undefined, 1)}\n`)
   const plotted = result.measurements.filter(({ unit }) => unit === (result.measurements[0]?.unit ?? ""))
   const unit = plotted[0]?.unit ?? ""
@@ -80,19 +80,13 @@ if (load > cpus().length / 4)
   say(`load average ${load.toFixed(1)}: other work runs here, so that ratios may be worth something and times are not`)
 let failed = 0
 for (const row of rows.filter(({ name }) => named.length === 0 || named.includes(name))) {
+  const rounds = row.rounds ?? roundsAsked
   say(`${row.name}, ${rounds} rounds`)
+  const loadAtStart = loadNow()
   const own = stack.use(new AsyncDisposableStack())
   try {
-    report(
-      row.name,
-      await row.run({
-        quick,
-        rounds,
-        seconds: quick ? 3 : 10,
-        stack: own,
-        say,
-      }),
-    )
+    const result = await row.run({ quick, rounds, seconds: quick ? 3 : 10, stack: own, say })
+    report(row.name, result, rounds, loadAtStart)
   } catch (error) {
     failed += 1
     say(`${row.name} could not be measured: ${error instanceof Error ? error.stack : error}`)

@@ -16,7 +16,7 @@ import { createLink } from "../bench/path/Link.ts"
 import { startMiddle } from "../bench/path/tunnelPath.ts"
 import { ensurePackages } from "../cluster/programs/debianPackages.ts"
 import { seeded } from "../model/network/VirtualClock.ts"
-import { machine } from "../plots/machine.ts"
+import { loadNow, machine } from "../plots/machine.ts"
 import { numberBytes, orders, type Plan, planOf, receive, type Sum, send } from "./plan.ts"
 
 const option = (name: string): string | undefined => {
@@ -48,6 +48,7 @@ const stack = new AsyncDisposableStack()
 const interrupted = () => void stack.disposeAsync().then(() => process.exit(130))
 process.once("SIGINT", interrupted).once("SIGTERM", interrupted)
 let wrong = 1
+const loadAtStart = loadNow()
 try {
   await ensurePackages("bench", say)
   say(`seed ${seed}; ${times} streams`)
@@ -137,7 +138,7 @@ try {
   const found = { seed, link, times, orders: count, bytes, cuts: cutting.cuts, resumed, seconds, faults }
   writeFileSync(
     join(out, "exact.json"),
-    `${JSON.stringify({ what: "13: byte exactness", machine: machine(), ...found }, undefined, 1)}\n`,
+    `${JSON.stringify({ what: "13: byte exactness", machine: machine(loadAtStart), ...found }, undefined, 1)}\n`,
   )
   const shares = orders.map((order) => `${count[order]} ${order === "both" ? "at once" : `${order} first`}`).join(", ")
   console.log(

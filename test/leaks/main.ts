@@ -9,7 +9,7 @@ import { CuttingProxy } from "../attack/range/CuttingProxy.ts"
 import { startGround, startHere } from "../bench/path/ground.ts"
 import { startTunnel } from "../bench/path/tunnelPath.ts"
 import { seeded } from "../model/network/VirtualClock.ts"
-import { machine } from "../plots/machine.ts"
+import { loadNow, machine } from "../plots/machine.ts"
 import { table } from "../plots/table.ts"
 import { heldBy, probed } from "./held.ts"
 import { type Round, runRound } from "./round.ts"
@@ -52,6 +52,7 @@ const stack = new AsyncDisposableStack()
 const interrupted = () => void stack.disposeAsync().then(() => process.exit(130))
 process.once("SIGINT", interrupted).once("SIGTERM", interrupted)
 let leaks = 1
+const loadAtStart = loadNow()
 try {
   say(`seed ${seed}; ${rounds} rounds of ${streams} streams`)
   const cutting = await CuttingProxy.start()
@@ -89,7 +90,14 @@ try {
   })
   leaks = results.filter(({ grows }) => grows).length
   mkdirSync(out, { recursive: true })
-  const written = { what: "12: streams opened and ended", seed, quick, machine: machine(), rounds: done, results }
+  const written = {
+    what: "12: streams opened and ended",
+    seed,
+    quick,
+    machine: machine(loadAtStart),
+    rounds: done,
+    results,
+  }
   writeFileSync(join(out, "leaks.json"), `${JSON.stringify(written, undefined, 1)}\n`)
   const shown = (what: string, value: number) =>
     /resident|heap bytes/.test(what) ? `${(value / 2 ** 20).toFixed(1)} MiB` : value.toFixed(value % 1 === 0 ? 0 : 1)

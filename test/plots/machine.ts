@@ -1,8 +1,11 @@
 import { readFileSync } from "node:fs"
 import { cpus, loadavg, totalmem } from "node:os"
 
-/** What a figure depends on, as it was while it was measured. */
-export const machine = () => ({
+/** Of one minute: other work on the machine shows here. */
+export const loadNow = (): string => (loadavg()[0] ?? 0).toFixed(2)
+
+/** What a figure depends on, as it was while it was measured. To be asked at the end, with the load from before the first of it. */
+export const machine = (loadAtStart: string) => ({
   date: new Date().toISOString(),
   cores: cpus().length,
   cpu: cpus()[0]?.model ?? "unknown",
@@ -10,8 +13,8 @@ export const machine = () => ({
   kernel: read("/proc/sys/kernel/osrelease"),
   congestionControl: read("/proc/sys/net/ipv4/tcp_congestion_control"),
   bun: Bun.version,
-  /** Of one minute, at the end of the run: other work on the machine shows here. */
-  load: loadavg()[0]?.toFixed(2),
+  loadAtStart,
+  loadAtEnd: loadNow(),
 })
 
 const read = (path: string): string => {

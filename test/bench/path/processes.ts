@@ -13,6 +13,3 @@ export const cpuSeconds = (pid: number): number => {
 
 export const residentBytes = (pid: number): number =>
   Number(readFileSync(`/proc/${pid}/statm`, "utf8").split(" ")[1]) * pageBytes
-
-export const openFiles = (pid: number): number =>
-  Number(readFileSync(`/proc/${pid}/status`, "utf8").match(/FDSize:\s+(\d+)/)?.[1] ?? 0)

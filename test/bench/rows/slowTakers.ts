@@ -28,6 +28,7 @@ const suspended = "suspended uploads"
 /** Row 9: uploads whose reader stands still, with their carriers and without, readers that are slow, and small requests beside them. */
 export const slowTakers: Row = {
   name: "slow-takers",
+  rounds: 1,
   run: async (context) => {
     const gathered = new Gathered()
     const counts = context.quick ? [1, 10] : [1, 10, 100]

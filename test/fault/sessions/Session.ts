@@ -5,8 +5,8 @@ export interface SessionReport {
   readonly carried: string
   /** Why the session counts as lost; undefined when it survived whole. */
   readonly lost: string | undefined
-  /** Copies that the cluster itself ended short of the file (docs/decisions/0089). */
-  readonly cutInCluster?: number
+  /** Of a session of copies: how many there were, and how many of them the cluster itself ended short of the file (docs/decisions/0089). */
+  readonly copies?: { readonly all: number; readonly cutInCluster: number }
 }
 
 /** A kubectl session under observation. */

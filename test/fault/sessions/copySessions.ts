@@ -104,7 +104,7 @@ export const cpSession = ({
   const copying = (async () => {
     for (; !finishing; copies += 1) {
       const file = join(folder, `${copies}`)
-      const begun = await beginnings.begin()
+      const begun = await beginnings.begin(`${name}, copy ${copies + 1}`)
       started.resolve()
       const child = side.spawn(["cp", "-n", namespace, "files:www/data", file, "--retries=0"], protocols[protocol])
       pid = child.pid
@@ -156,7 +156,7 @@ export const cpSession = ({
         name,
         carried: `${copies} copies of ${megabytes} MB`,
         lost: faults.length === 0 ? undefined : faults.slice(0, 2).join("; "),
-        cutInCluster,
+        copies: { all: copies, cutInCluster },
       }
     },
   }

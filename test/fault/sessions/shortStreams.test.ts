@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test"
-import { shortStreams } from "./shortStreams.ts"
+import { shortStreams, takeOne } from "./shortStreams.ts"
 
 const atAuthProxy = (reason: string, bytesSent: number, bytesReceived = 7) =>
   JSON.stringify({ message: "stream", type: "ended", reason, bytesSent, bytesReceived })
@@ -39,10 +39,29 @@ test("a stream was cut in the cluster only when the API server closed its sessio
   expect(judged(audited(899_000, { lastWord: "websocket-close", cut: "client-gone" }))).toEqual(elsewhere)
 })
 
+test("one end at the user's proxy answers for one stream", () => {
+  const twice = [atAuthProxy("closed", 900_000), atAuthProxy("closed", 900_000)]
+  const sessions = [audited(899_000), audited(899_000)]
+  expect(short([...twice, ...sessions], atProxy("closed", 900_000))).toEqual({ cutInCluster: 1, shortAtAuthProxy: 0 })
+})
+
 test("one closed session answers for one stream", () => {
   const streams = [atAuthProxy("closed", 900_000), atAuthProxy("closed", 900_100)]
   expect(short([...streams, audited(899_000)], atProxy("closed", 900_000), atProxy("closed", 900_100))).toEqual({
     cutInCluster: 1,
     shortAtAuthProxy: 1,
   })
+})
+
+test("each stream that was found is taken once, and one that is found only after a miss is still taken", () => {
+  const taken = { ...none }
+  expect(takeOne(none, taken, "websocket")).toBe("unknown")
+  const cut = { cutInCluster: 1, shortAtAuthProxy: 0 }
+  expect(takeOne(cut, taken, "spdy"), "the API server's last word says nothing about SPDY").toBe("unknown")
+  expect(takeOne(cut, taken, "websocket")).toBe("cluster")
+  expect(takeOne(cut, taken, "websocket")).toBe("unknown")
+  const both = { cutInCluster: 2, shortAtAuthProxy: 1 }
+  expect(takeOne(both, taken, "spdy")).toBe("before-us")
+  expect(takeOne(both, taken, "websocket")).toBe("cluster")
+  expect(takeOne(both, taken, "websocket")).toBe("unknown")
 })

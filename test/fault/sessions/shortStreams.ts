@@ -1,3 +1,5 @@
+import type { Protocol } from "./Session.ts"
+
 interface Ended {
   readonly reason: string
   readonly bytesSent: number
@@ -34,12 +36,13 @@ export const shortStreams = (
 ): ShortStreams => {
   const isShort = (sent: number) => sent > bytes / 2 && sent < bytes
   const arrived = streamsOf(proxyLog).filter(({ reason }) => reason === "closed")
-  const agreed = streamsOf(authProxyLog).filter(
-    (one) =>
-      one.reason === "closed" &&
-      isShort(one.bytesSent) &&
-      arrived.some((other) => other.bytesReceived === one.bytesSent && other.bytesSent === one.bytesReceived),
-  )
+  const agreed = streamsOf(authProxyLog).filter((one) => {
+    if (one.reason !== "closed" || !isShort(one.bytesSent)) return false
+    const at = arrived.findIndex(
+      (other) => other.bytesReceived === one.bytesSent && other.bytesSent === one.bytesReceived,
+    )
+    return at >= 0 && arrived.splice(at, 1).length > 0
+  })
   const closed = entries(authProxyLog, '"audit"')
     .filter(({ lastWord, cut }) => lastWord === "websocket-close" && cut === undefined)
     .map(({ sentBytes }) => Number(sentBytes))
@@ -50,4 +53,22 @@ export const shortStreams = (
     if (at >= 0) cutInCluster += closed.splice(at, 1).length
   }
   return { cutInCluster, shortAtAuthProxy: agreed.length - cutInCluster }
+}
+
+/** Takes one of `found` that is not in `taken` yet, and counts it there; says whose doing it was. What was not there counts nothing: it may come yet. */
+export const takeOne = (
+  found: ShortStreams,
+  taken: { cutInCluster: number; shortAtAuthProxy: number },
+  protocol: Protocol,
+): "cluster" | "before-us" | "unknown" => {
+  // What kubectl says over SPDY goes to the kubelet itself: nothing of that is shown by the API server's last word.
+  if (protocol === "websocket" && found.cutInCluster > taken.cutInCluster) {
+    taken.cutInCluster += 1
+    return "cluster"
+  }
+  if (found.shortAtAuthProxy > taken.shortAtAuthProxy) {
+    taken.shortAtAuthProxy += 1
+    return "before-us"
+  }
+  return "unknown"
 }
