@@ -4,5 +4,4 @@ import { checkRuntime } from "../platform/version.ts"
 import { program } from "./program.ts"
 
 checkRuntime()
-// Only what goes on running has a log; `init` answers a person.
-runProgram(program, { name: "clusterconnect-agent", logs: process.argv[2] === "init" ? undefined : "agent" })
+runProgram(program, { name: "clusterconnect-agent", log: "agent", running: ["tunnel", "auth-proxy"] })

@@ -9,7 +9,7 @@ export const apiVersion = `${group}/${version}` as const
 export const kind = "ClusterConnect"
 export const plural = "clusterconnects"
 /** Children are `cc-<metadata.name>-<role>`, Services among them: the name has to be a DNS label of this length. */
-export const longestName = 40
+const longestName = 40
 
 const Metadata = Schema.Struct({
   name: Schema.String,

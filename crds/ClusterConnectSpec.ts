@@ -9,7 +9,7 @@ const SecretReference = (description: string) =>
     key: text("Key in this Secret.", 253, { pattern: /^[-._a-zA-Z0-9]+$/ }),
   }).pipe(described(description))
 
-/** The relay's own and a few for each of its issuers; of issuers sixteen are already more than was seen. */
+/** 16 issuers, more than were seen at one relay, with 4 audiences each are 64. */
 const maximumRelayAudiences = 64
 
 const Relay = Schema.Struct({

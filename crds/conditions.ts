@@ -8,7 +8,6 @@ export const conditionType = {
   credentialsValid: "CredentialsValid",
   impersonationReady: "ImpersonationReady",
 } as const
-export type ConditionType = (typeof conditionType)[keyof typeof conditionType]
 
 /** Reasons by the fate they have. The same word is in condition, event, log and test. */
 export const conditionReason = {

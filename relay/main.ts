@@ -4,5 +4,4 @@ import { checkRuntime } from "../platform/version.ts"
 import { program } from "./program.ts"
 
 checkRuntime()
-// Only what goes on running has a log; the other commands answer a person.
-runProgram(program, { name: "clusterconnect-relay", logs: process.argv[2] === "serve" ? "relay" : undefined })
+runProgram(program, { name: "clusterconnect-relay", log: "relay", running: ["serve"] })

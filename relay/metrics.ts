@@ -33,18 +33,18 @@ export const openingSeconds = histogram(
   "From a user's upgrade to the carrier or the refusal, by outcome.",
   ["outcome"],
 )
-export const sessionsOpen = gauge("clusterconnect_relay_control_sessions", "Control sessions that are open.")
-export const clustersConnected = gauge("clusterconnect_relay_clusters_connected", "Clusters with a control session.")
-export const healthy = gauge(
+const sessionsOpen = gauge("clusterconnect_relay_control_sessions", "Control sessions that are open.")
+const clustersConnected = gauge("clusterconnect_relay_clusters_connected", "Clusters with a control session.")
+const healthy = gauge(
   "clusterconnect_relay_healthy",
   "What the relay serves without, but not well: 1 while it is all right. Checks: database, audit-log, issuers (keys of each were read).",
   ["check"],
 )
-export const carriersOpen = gauge("clusterconnect_relay_carriers", "Carriers that are open.")
-export const carriersOpening = gauge("clusterconnect_relay_openings", "Users' halves that wait for an agent's.")
-export const heldBytes = gauge("clusterconnect_relay_held_bytes", "Bytes that carriers hold between their halves.")
-export const socketsOpen = gauge("clusterconnect_relay_connections", "Sockets on the public port.")
-export const socketsUnauthenticated = gauge(
+const carriersOpen = gauge("clusterconnect_relay_carriers", "Carriers that are open.")
+const carriersOpening = gauge("clusterconnect_relay_openings", "Users' halves that wait for an agent's.")
+const heldBytes = gauge("clusterconnect_relay_held_bytes", "Bytes that carriers hold between their halves.")
+const socketsOpen = gauge("clusterconnect_relay_connections", "Sockets on the public port.")
+const socketsUnauthenticated = gauge(
   "clusterconnect_relay_connections_unauthenticated",
   "Sockets on the public port whose peer has not shown who it is.",
 )

@@ -125,7 +125,6 @@ export class TooManyDocuments extends refusal(
   429,
   "the cluster has published too many new documents in a short time; wait half a minute for each",
 ) {}
-export class ProtocolBroken extends refusal("ProtocolBroken", 400, "the message does not belong here") {}
 
 export class StoreUnavailable extends refusal(
   "StoreUnavailable",

@@ -14,7 +14,7 @@ export const allowedImports: Readonly<Record<string, readonly string[]>> = {
 }
 
 /** Packages that only one folder may import, so that security-relevant code exists once. */
-export const ownedPackages: Readonly<Record<string, string>> = { jose: "identity" }
+const ownedPackages: Readonly<Record<string, string>> = { jose: "identity" }
 
 /** Folders outside the products: they may import anything, and nothing may import them. */
 const outside = ["test", "deploy"]

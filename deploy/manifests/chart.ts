@@ -8,7 +8,7 @@ import type { Manifest } from "./names.ts"
 import { operatorRights, uninstallAccount } from "./operatorRights.ts"
 
 /** Where a chart says which image is its own: the templates read it, so that values.yaml need not name it. */
-export const imageAnnotations = {
+const imageAnnotations = {
   repository: "clusterconnect.dev/image",
   /** In charts of a release only. */
   digest: "clusterconnect.dev/image-digest",

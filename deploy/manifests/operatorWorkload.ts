@@ -9,7 +9,7 @@ import { nonRoot } from "../image/runtimeLayer.ts"
 import { type Manifest, metadata, operatorName } from "./names.ts"
 
 /** Ports of the API server as Services and endpoints have it, and of a relay or an HTTP proxy that listens where https does. */
-export const egressPorts: readonly number[] = [443, 6443]
+const egressPorts: readonly number[] = [443, 6443]
 
 const identity = {
   runAsNonRoot: true,

@@ -3,10 +3,10 @@ import { createHash } from "node:crypto"
 import { createReadStream } from "node:fs"
 import { readdir, rm, writeFile } from "node:fs/promises"
 import { join } from "node:path"
+import { releaseNamespace } from "../../proxy/update/latestRelease.ts"
 
 export const checksumsName = "SHA256SUMS"
 export const signatureName = "SHA256SUMS.sig"
-export const signatureNamespace = "clusterconnect-release"
 
 export const sha256Of = async (path: string): Promise<string> => {
   const hash = createHash("sha256")
@@ -25,7 +25,7 @@ export const writeChecksums = async (folder: string): Promise<void> => {
 
 /** Signs SHA256SUMS with the private key at `keyPath` (OpenSSH's form, Ed25519) by `ssh-keygen`, which asks for its passphrase if it has one. */
 export const signChecksums = (folder: string, keyPath: string): void => {
-  const words = ["-Y", "sign", "-q", "-f", keyPath, "-n", signatureNamespace, join(folder, checksumsName)]
+  const words = ["-Y", "sign", "-q", "-f", keyPath, "-n", releaseNamespace, join(folder, checksumsName)]
   const { status, stderr, error } = spawnSync("ssh-keygen", words, {
     stdio: ["inherit", "inherit", "pipe"],
     encoding: "utf8",
@@ -35,7 +35,7 @@ export const signChecksums = (folder: string, keyPath: string): void => {
 
 /** Throws unless SHA256SUMS is signed by a key of the allowed_signers file: a release that nobody could verify is not made. */
 export const verifyChecksums = async (folder: string, allowedSigners: string): Promise<void> => {
-  const words = ["-Y", "verify", "-f", allowedSigners, "-I", "release@clusterconnect.dev", "-n", signatureNamespace]
+  const words = ["-Y", "verify", "-f", allowedSigners, "-I", "release@clusterconnect.dev", "-n", releaseNamespace]
   const { status, stderr, stdout } = spawnSync("ssh-keygen", [...words, "-s", join(folder, signatureName)], {
     input: await Bun.file(join(folder, checksumsName)).bytes(),
     encoding: "utf8",

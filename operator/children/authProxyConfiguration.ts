@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto"
 import { stringify } from "yaml"
 import type { ClusterConnectSpec } from "../../crds/ClusterConnectSpec.ts"
-import { defaultClusterAudience, defaultRelayAudience, relayUrl } from "../../protocol/names.ts"
 import type { KubernetesObject } from "../kubernetes/Kubernetes.ts"
 import type { ChildrenInput } from "./ChildrenInput.ts"
 import { childMetadata } from "./childMetadata.ts"
+import { namesOf } from "./namesOf.ts"
 
 /** Key of the ConfigMap and name of the file. */
 export const configurationFile = "auth-proxy.yaml"
@@ -16,23 +16,18 @@ const defaultAlgorithms = ["RS256"]
  * The auth proxy's configuration file. The same spec gives the same bytes; every default that decides who comes in is written
  * out, so that an auth proxy of another version cannot read it differently.
  */
-export const authProxyConfiguration = ({
-  clusterName,
-  relay,
-  authentication,
-  impersonation,
-  authProxy: { limits },
-}: ClusterConnectSpec): string => {
-  const url = relayUrl(relay.url)
-  const ownAudience = defaultClusterAudience(url, clusterName)
+export const authProxyConfiguration = (spec: ClusterConnectSpec): string => {
+  const { clusterName, authentication, impersonation, authProxy } = spec
+  const { limits } = authProxy
+  const { relayUrl, relayAudiences, clusterAudience } = namesOf(spec)
   const configuration = {
     clusterName,
-    relay: { url, audiences: relay.audiences ?? [defaultRelayAudience(url)] },
+    relay: { url: relayUrl, audiences: relayAudiences },
     authentication: {
       ...authentication,
       jwt: authentication.jwt.map((entry) => ({
         ...entry,
-        issuer: { ...entry.issuer, audiences: entry.issuer.audiences ?? [ownAudience] },
+        issuer: { ...entry.issuer, audiences: entry.issuer.audiences ?? [clusterAudience] },
         algorithms: entry.algorithms ?? defaultAlgorithms,
       })),
     },

@@ -1,5 +1,5 @@
 /** What the operator makes for one ClusterConnect, by role. Names are `cc-<metadata.name>-<role>`. */
-export const childRoles = [
+const childRoles = [
   "identity",
   "agent",
   "auth-proxy",

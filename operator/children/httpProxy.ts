@@ -57,7 +57,7 @@ export const proxyEnvironment = ({ resource, httpProxy }: ChildrenInput): readon
   ]
 }
 
-export const httpProxyDigestAnnotation = "clusterconnect.dev/http-proxy-digest"
+const httpProxyDigestAnnotation = "clusterconnect.dev/http-proxy-digest"
 
 /** Changes when the Secret's value does, so that pods are replaced; keyed, because a plain hash of a short password can be guessed. */
 export const proxyAnnotations = ({ httpProxy, digestKey }: ChildrenInput): Readonly<Record<string, string>> =>

@@ -13,7 +13,7 @@ const defaultWaitSeconds = 60
 const LOOK_MILLIS = 1_000
 
 /** Resources are left that somebody else holds. */
-export class ResourcesLeft extends Data.TaggedError("ResourcesLeft")<{ readonly names: readonly string[] }> {
+class ResourcesLeft extends Data.TaggedError("ResourcesLeft")<{ readonly names: readonly string[] }> {
   override get message(): string {
     return `still there, because somebody else's finalizer holds them: ${this.names.join(", ")}`
   }
@@ -55,7 +55,7 @@ export const uninstall = Command.make("uninstall", options, ({ kubeconfig, wait 
 )
 
 /** Done when there is no resource left; nothing to do is success. */
-export const removeAll = (waitMillis: number) =>
+const removeAll = (waitMillis: number) =>
   Effect.gen(function* () {
     const kubernetes = yield* Kubernetes
     // Without the definition there are no resources.

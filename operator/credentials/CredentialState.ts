@@ -45,8 +45,8 @@ export class CredentialsDamaged extends Data.TaggedError("CredentialsDamaged")<{
   }
 }
 
-export const identityFile = "identity.key"
-export const stateFile = "state.json"
+const identityFile = "identity.key"
+const stateFile = "state.json"
 
 /** The values of the Secret's keys. */
 export const filesOfState = ({ identityPem, ...stored }: CredentialState): Readonly<Record<string, string>> => ({

@@ -68,7 +68,7 @@ const identityCauses: ReadonlySet<string> = new Set(["ClusterHasIdentity", "Clus
 export const isTokenUseless = ({ cause }: RelayFailure): boolean => cause !== undefined && tokenCauses.has(cause)
 
 /** The command by which an administrator of the relay lists the cluster's key: nothing in it is secret. */
-export const listingCommand = (state: CredentialState): string =>
+const listingCommand = (state: CredentialState): string =>
   `clusterconnect-relay cluster add-key ${documentIn(state).clusterName} '${JSON.stringify(jwkOf(identityOf(state)))}'`
 
 export const awaitingRegistration = (state: CredentialState): Hindrance => ({

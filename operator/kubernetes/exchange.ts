@@ -25,7 +25,7 @@ export interface Call {
  * From the call to a ready connection. A process that was stopped in between learns on waking that its time is over, and
  * sends nothing: with the 10 s of a leader's renewal this stays below the 15 s of its lease.
  */
-export const DIAL_MILLIS = 4_000
+const DIAL_MILLIS = 4_000
 
 /**
  * One HTTP/1.1 exchange on a connection of its own; gives the answer when its head is there. Rejects with the socket's or

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test"
 import { Schema } from "effect"
 import { ClusterConnectSpec } from "../../crds/ClusterConnectSpec.ts"
-import { namesOf, specFault } from "./checkSpec.ts"
+import { specFault } from "./checkSpec.ts"
 
 const entry = {
   name: "main",
@@ -18,16 +18,6 @@ const with_ = (issuer: object, changes: object = {}) => ({
   ...entry,
   ...changes,
   issuer: { ...entry.issuer, ...issuer },
-})
-
-test("names that a spec leaves out follow from the relay and the cluster", () => {
-  expect(namesOf(spec([entry], { relay: { url: "https://relay.example.com:8443/" } }))).toEqual({
-    relayUrl: "https://relay.example.com:8443",
-    relayAudiences: ["clusterconnect:relay.example.com:8443"],
-    audiences: { "https://idp.example.com": "clusterconnect:relay.example.com:8443/edge-1" },
-  })
-  const named = namesOf(spec([with_({ audiences: ["a", "b"] })], { relay: { audiences: ["r", "s"] } }))
-  expect(named).toMatchObject({ relayAudiences: ["r", "s"], audiences: { "https://idp.example.com": "a" } })
 })
 
 test("a spec that an auth proxy takes has no fault", () => expect(specFault(spec([entry]))).toBeUndefined())

@@ -3,28 +3,8 @@ import type { ClusterConnectSpec } from "../../crds/ClusterConnectSpec.ts"
 import { conditionReason as reason } from "../../crds/conditions.ts"
 import { JwtEntry } from "../../identity/JwtEntry.ts"
 import { checkEntries, sharedAudience, withDefaultAudience } from "../../identity/mappingFaults.ts"
-import { defaultClusterAudience, defaultRelayAudience, relayUrl } from "../../protocol/names.ts"
+import { namesOf } from "../children/namesOf.ts"
 import type { Hindrance } from "./Found.ts"
-
-/** Names that follow from a spec; every default is filled in. */
-export interface Named {
-  readonly relayUrl: string
-  /** Tokens for one of them are not accepted in the cluster. */
-  readonly relayAudiences: readonly string[]
-  /** Issuer to the audience that clients ask for: the first that the entry accepts. */
-  readonly audiences: Readonly<Record<string, string>>
-}
-
-/** @throws {TypeError} for a relay URL in which {@link specFault} finds a fault */
-export const namesOf = ({ clusterName, relay, authentication }: ClusterConnectSpec): Named => {
-  const url = relayUrl(relay.url)
-  const own = defaultClusterAudience(url, clusterName)
-  return {
-    relayUrl: url,
-    relayAudiences: relay.audiences ?? [defaultRelayAudience(url)],
-    audiences: Object.fromEntries(authentication.jwt.map(({ issuer }) => [issuer.url, issuer.audiences?.[0] ?? own])),
-  }
-}
 
 /** What an auth proxy would not take of this spec; undefined when it takes all. The definition cannot say it all in its rules. */
 export const specFault = (spec: ClusterConnectSpec): Hindrance | undefined => {
@@ -33,10 +13,10 @@ export const specFault = (spec: ClusterConnectSpec): Hindrance | undefined => {
       reason: reason.childRefused,
       message: `spec.relay.url: ${spec.relay.url} is no URL: expected https://host[:port] with a host name or address and a port up to 65535`,
     }
-  const { relayUrl: url, relayAudiences } = namesOf(spec)
+  const { relayAudiences, clusterAudience } = namesOf(spec)
   const decoded = decodeEntries(spec.authentication.jwt)
   if (Either.isLeft(decoded)) return invalid(ParseResult.TreeFormatter.formatErrorSync(decoded.left))
-  const entries = withDefaultAudience(decoded.right, defaultClusterAudience(url, spec.clusterName))
+  const entries = withDefaultAudience(decoded.right, clusterAudience)
   const checked = checkEntries(entries)
   if (Either.isLeft(checked)) {
     const { faults, message } = checked.left

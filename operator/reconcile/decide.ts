@@ -15,7 +15,7 @@ const needsPerson: ReadonlySet<ConditionReason> = new Set([
   reason.credentialsDamaged,
   reason.crdOutdated,
 ])
-export const isStalling = (why: ConditionReason): boolean => needsPerson.has(why)
+const isStalling = (why: ConditionReason): boolean => needsPerson.has(why)
 
 export interface Verdict {
   readonly conditions: readonly Judgement[]

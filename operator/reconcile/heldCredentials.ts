@@ -1,12 +1,12 @@
 import { Effect } from "effect"
 import type { ClusterConnect } from "../../crds/ClusterConnect.ts"
 import { pinOf } from "../../protocol/keys.ts"
+import { namesOf } from "../children/namesOf.ts"
 import { type CredentialsDamaged, identityOf, type Rotatable, rotatable } from "../credentials/CredentialState.ts"
 import { createCredentials, type Held, loadCredentials } from "../credentials/identitySecret.ts"
 import { newState } from "../credentials/makeChange.ts"
 import type { CredentialsWanted } from "../credentials/nextMove.ts"
 import type { Kubernetes, KubernetesFailure } from "../kubernetes/Kubernetes.ts"
-import { namesOf } from "./checkSpec.ts"
 import { tell } from "./events.ts"
 import type { Memory } from "./Memory.ts"
 

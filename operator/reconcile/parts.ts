@@ -4,7 +4,7 @@ import type { AuthProxyStatus, SeenPod } from "../pods/podStatus.ts"
 import type { Found, Judgement } from "./Found.ts"
 
 /** A session that is away for less than this is a restart somewhere, not a state of the cluster. */
-export const DISCONNECTED_MILLIS = 60_000
+const DISCONNECTED_MILLIS = 60_000
 
 const judged =
   (conditionType: string) =>

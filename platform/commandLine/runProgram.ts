@@ -12,11 +12,12 @@ const [failureExitCode, usageExitCode] = [1, 2]
 
 /**
  * Runs a server's command line to the end of the process: exit code 0 also after SIGTERM or SIGINT, 2 for a command line that is not
- * understood, 1 for any other failure, whose message is one log line of `logs`, or without it plain text for a person.
+ * understood, 1 for any other failure. Its message is one line of the log `log` for a command of `running`, those that go on
+ * running; every other command answers a person, in plain text.
  */
 export const runProgram = <Name extends string, E, A>(
   root: Command.Command<Name, BunContext.BunContext, E, A>,
-  { name, logs }: { readonly name: string; readonly logs: string | undefined },
+  { name, log, running }: { readonly name: string; readonly log: string; readonly running: readonly string[] },
 ): void =>
   runCommandLine(root, { name, version, argv: process.argv }).pipe(
     Effect.tapErrorCause((cause) =>
@@ -24,8 +25,8 @@ export const runProgram = <Name extends string, E, A>(
       Cause.squash(cause) instanceof Error && !Cause.isInterruptedOnly(cause)
         ? Effect.sync(() => {
             const { message } = Cause.squash(cause) as Error
-            if (logs === undefined) process.stderr.write(`${name}: ${redact(printableLines(message))}\n`)
-            else makeLog({ program: logs }).error(message)
+            if (running.includes(process.argv[2] ?? "")) makeLog({ program: log }).error(message)
+            else process.stderr.write(`${name}: ${redact(printableLines(message))}\n`)
           })
         : Effect.void,
     ),

@@ -3,7 +3,7 @@ import type { AuditLine } from "./AuditLog.ts"
 
 /** Lines about peers who have not shown who they are: so many at once, and so many a second after that. */
 export const unidentifiedBurst = 200
-export const unidentifiedPerSecond = 20
+const unidentifiedPerSecond = 20
 
 /**
  * Audit lines that anybody on the internet can cause. Written at a bounded rate, 20 a second of some 300 bytes or 500 MB a day

@@ -6,7 +6,7 @@ export const Role = Schema.Literal("connect", "enrol", "admin")
 export type Role = typeof Role.Type
 
 /** A cluster's name, in which `*` stands for any characters; `*` alone is every cluster. */
-export const ClusterPattern = Schema.String.pipe(
+const ClusterPattern = Schema.String.pipe(
   Schema.filter((text) => /^[-a-z0-9*]{1,64}$/.test(text) && (text.includes("*") || clusterNamePattern.test(text)), {
     message: () => "expected the name of a cluster, or a pattern of one with *",
   }),

@@ -52,7 +52,7 @@ export const token = (world: World, options: MintOptions, claims: Claims = {}): 
   world.identityProvider.mint({ sub: "dora", groups: [], ...claims }, { expiresInSeconds: 3600, ...options })
 
 /** Starts `clusterconnect proxy` as a person does, with messages as text. */
-export const attempt = async (world: World, circumstances: Circumstances = {}): Promise<Attempt> => {
+const attempt = async (world: World, circumstances: Circumstances = {}): Promise<Attempt> => {
   const folder = mkdtempSync(join(world.directory, "dora-"))
   const file = (name: string, text: string) => {
     writeFileSync(join(folder, name), text, { mode: 0o600 })

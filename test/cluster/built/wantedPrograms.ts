@@ -5,8 +5,8 @@ import { missingPrograms, programsDirectory } from "../programs/buildPrograms.ts
 import { chooseKubectl } from "../programs/kubectl.ts"
 import { corednsModule, type GoModule, kubernetesModule, nodeModule } from "../programs/modules.ts"
 
-export const CONTROL_PLANE_PROGRAMS = ["etcd", "kube-apiserver"] as const
-export const NODE_PROGRAMS = ["kube-controller-manager", "kubelet", "kube-scheduler", "kube-proxy"] as const
+const CONTROL_PLANE_PROGRAMS = ["etcd", "kube-apiserver"] as const
+const NODE_PROGRAMS = ["kube-controller-manager", "kubelet", "kube-scheduler", "kube-proxy"] as const
 
 /** Directory named by KUBEBUILDER_ASSETS if it holds etcd and kube-apiserver; undefined otherwise and for level node. */
 export function kubebuilderAssets(level: Level, environment: NodeJS.ProcessEnv = process.env): string | undefined {
