@@ -7,8 +7,8 @@ import { type LoadOptions, loadKeys } from "./loadKeys.ts"
 /** A key that an issuer withdraws is refused after this long at the latest, as long as the issuer answers. */
 export const reloadInterval = Duration.minutes(5)
 /** Pauses between attempts while an issuer does not answer: doubling from the first to the last. */
-export const firstRetryDelay = Duration.seconds(1)
-export const lastRetryDelay = Duration.minutes(1)
+const firstRetryDelay = Duration.seconds(1)
+const lastRetryDelay = Duration.minutes(1)
 /** Keys nobody could confirm for this long are used no more. */
 export const keyCeiling = Duration.hours(24)
 /** Tokens with unknown keys cause at most one load per issuer in this time. */

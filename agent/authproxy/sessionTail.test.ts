@@ -100,9 +100,9 @@ test("a keep-alive goes to a server that says nothing", async () => {
 })
 
 describe("the audit line of a session", () => {
-  const lineOf = async (pod: string, ends: (server: Socket) => boolean) => {
+  const lineOf = async (pod: string, ends: (server: Socket) => boolean, first: string | Buffer = switched) => {
     bench.upstream.answer = (socket) => {
-      socket.write(switched)
+      socket.write(first)
       ends(socket)
       socket.destroySoon()
     }
@@ -120,6 +120,11 @@ describe("the audit line of a session", () => {
   test("names the API server's last word, after which nothing can be missing", async () => {
     const line = await lineOf("closed", (server) => server.write(Buffer.concat([Buffer.alloc(100_000, "x"), goAway])))
     expect(line).toMatchObject({ code: 101, lastWord: "spdy-goaway", sentBytes: 100_016 })
+  })
+
+  test("names it also when the whole output came in one write with the 101", async () => {
+    const line = await lineOf("whole", () => true, Buffer.concat([Buffer.from(`${switched}output`), goAway]))
+    expect(line).toMatchObject({ code: 101, lastWord: "spdy-goaway", sentBytes: 22 })
   })
 
   test("has none when the API server went without a word", async () => {

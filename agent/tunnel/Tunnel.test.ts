@@ -1,9 +1,12 @@
-import { afterEach, describe, expect, test } from "bun:test"
+import { afterEach, describe, expect, spyOn, test } from "bun:test"
 import { Effect, Exit, Scope } from "effect"
+import type { WebSocket } from "ws"
+import { refusedReads } from "../../platform/fixtures/refusedReads.ts"
 import { makeLog } from "../../platform/logs.ts"
 import type { DialFailed } from "../../protocol/control.ts"
 import { callerHashHeader, clientAddressHeader, closeCode, streamProtocol } from "../../protocol/names.ts"
 import { newSecret } from "../../protocol/ticket.ts"
+import { ControlSessions } from "./control/ControlSessions.ts"
 import { type AgentFiles, agentFiles } from "./fixtures/agentFiles.ts"
 import { FakeAuthProxy } from "./fixtures/FakeAuthProxy.ts"
 import { FakeRelay, type FakeRelayOptions } from "./fixtures/FakeRelay.ts"
@@ -119,6 +122,24 @@ describe("an agent", () => {
   })
 })
 
+test.each([
+  ["whose close was lost", 1, (socket: WebSocket) => socket.terminate()],
+  ["whose end has gone", 1, (socket: WebSocket) => socket.close(1001, "going away")],
+  ["that ended in good order", 0, (socket: WebSocket) => socket.close(1000, "ended")],
+  ["that moves", 0, (socket: WebSocket) => socket.close(closeCode.moved, "draining")],
+])("after a carrier %s the relay is asked for a sign of life %d times", async (_, times, end) => {
+  const asked = spyOn(ControlSessions.prototype, "carrierLost")
+  cleanups.push(() => asked.mockRestore())
+  const [relay, authProxy] = [await fakeRelay(), await fakeAuthProxy()]
+  await startAgent(relay, [authProxy])
+  const joined = relay.dial(await relay.sessions.next())
+  const inner = await authProxy.carriers.next()
+  const outer = half(await joined)
+  end(inner.socket)
+  await outer.closed
+  expect(asked).toHaveBeenCalledTimes(times)
+})
+
 describe("a resumed stream", () => {
   test("goes to the process that holds it, even if that takes no new streams", async () => {
     const relay = await fakeRelay()
@@ -201,6 +222,23 @@ describe("credentials that are replaced while the agent runs", () => {
     expect(tunnel.status().credentialsRefused).toContain("document")
     expect(tunnel.status().documentSerial).toBe(files.material.document.serial)
     expect(lines.some((line) => line.includes("the last good ones stay in force"))).toBe(true)
+  })
+})
+
+describe("credentials that cannot be read when they change", () => {
+  test("are read again until they can be, and the log tells once", async () => {
+    const relay = await fakeRelay()
+    const { tunnel, files, lines } = await startAgent(relay, [await fakeAuthProxy()])
+    await relay.sessions.next()
+    using reads = refusedReads(files.dir)
+    reads.fault = "EMFILE"
+    const rotated = await files.rotate()
+    await reads.refusals(3)
+    expect(tunnel.status().credentialsRefused).toContain("EMFILE")
+    expect(lines.filter((line) => line.includes("EMFILE"))).toHaveLength(1)
+    reads.fault = undefined
+    expect((await relay.sessions.next()).hello.sessionKey).toBe(rotated.document.sessionKeys[0] ?? "")
+    expect(tunnel.status().credentialsRefused).toBeUndefined()
   })
 })
 

@@ -1,11 +1,12 @@
 import { hostname } from "node:os"
 import { Context, Effect, type Scope } from "effect"
-import { watchFiles } from "../../platform/files.ts"
+import { type WatchedFiles, watchFiles } from "../../platform/files.ts"
 import type { Log } from "../../platform/logs.ts"
 import type { OutboundInvalid } from "../../platform/outbound.ts"
 import { newSecret } from "../../protocol/ticket.ts"
 import { AuthProxies } from "./carriers/AuthProxies.ts"
 import { Carriers } from "./carriers/Carriers.ts"
+import { wasLost } from "./carriers/wasLost.ts"
 import { ControlSessions } from "./control/ControlSessions.ts"
 import { type Credentials, type CredentialsInvalid, readCredentials, sameCredentials } from "./credentials.ts"
 import { countCarrier, countControl, showCounts } from "./metrics.ts"
@@ -13,11 +14,6 @@ import { helloFor, judgeFailure, relayEnd } from "./relayEnd.ts"
 import { logCarrier, logControl } from "./reports.ts"
 import type { TunnelSettings } from "./settings.ts"
 import type { TunnelStatus } from "./status.ts"
-
-/** Close codes of a carrier that a network or a process took away: no close, or an end that has gone (RFC 6455, section 7.4.1). */
-const lostCodes: ReadonlySet<number> = new Set([1001, 1006])
-/** Whether a carrier's end may be the first news of a broken path, which the control session has not heard yet. */
-export const wasLost = (code: number): boolean => lostCodes.has(code)
 
 /** The running reverse proxy of a cluster. */
 export class Tunnel extends Context.Tag("clusterconnect/agent/tunnel/Tunnel")<
@@ -90,12 +86,17 @@ export const openTunnel = (
       },
     })
 
-    /** Last good ones stay in force: a relay that admits us now is worth more than files that are being replaced. */
+    /**
+     * Last good ones stay in force: a relay that admits us now is worth more than files that are being replaced. A file that cannot be
+     * read is told once, and read again until it can be.
+     */
     const reload = read({ cluster, relayUrl }).pipe(
       Effect.match({
-        onFailure: (error) => {
-          reloadFailure = error.message
-          log.error("credentials refused; the last good ones stay in force", { error: error.message })
+        onFailure: ({ message, unread }) => {
+          if (unread) watched.again()
+          if (unread && message === reloadFailure) return
+          reloadFailure = message
+          log.error("credentials refused; the last good ones stay in force", { error: message })
         },
         onSuccess: (found) => {
           reloadFailure = undefined
@@ -114,7 +115,7 @@ export const openTunnel = (
       }),
       () => Effect.promise(() => drained(control, carriers, log)),
     )
-    yield* followed(settings, reload)
+    const watched: WatchedFiles = yield* followed(settings, reload)
     const status = (): TunnelStatus => ({
       cluster,
       relay: relayUrl,
@@ -133,12 +134,15 @@ export const openTunnel = (
     return Tunnel.of({ status, reload })
   })
 
-const followed = (settings: TunnelSettings, reload: Effect.Effect<void>): Effect.Effect<void, never, Scope.Scope> =>
+const followed = (
+  settings: TunnelSettings,
+  reload: Effect.Effect<void>,
+): Effect.Effect<WatchedFiles, never, Scope.Scope> =>
   Effect.gen(function* () {
     const run = yield* Effect.runtime()
     const once = yield* Effect.makeSemaphore(1)
     const { sessionKeyFile, documentFile } = settings.files
-    yield* Effect.acquireRelease(
+    return yield* Effect.acquireRelease(
       Effect.sync(() =>
         watchFiles([sessionKeyFile, documentFile], () => {
           Effect.runFork(once.withPermits(1)(reload).pipe(Effect.provide(run)))

@@ -19,6 +19,8 @@ export interface Credentials {
 export class CredentialsInvalid extends Data.TaggedError("CredentialsInvalid")<{
   readonly file: string
   readonly detail: string
+  /** The file could not be read at all: what is in it may be good. */
+  readonly unread?: true
 }> {
   override get message(): string {
     return `${this.file} cannot be used: ${this.detail}`
@@ -44,7 +46,8 @@ export interface Expected {
 export const readCredentials = async (files: CredentialFiles, expected: Expected): Promise<Credentials> => {
   const refuse = (file: string, detail: string) => new CredentialsInvalid({ file, detail })
   const { sessionKeyFile, documentFile } = files
-  const [pem, text] = await Promise.all([read(sessionKeyFile), read(documentFile)])
+  const pem = await read(sessionKeyFile)
+  const text = await read(documentFile)
   let sessionKey: KeyObject
   try {
     sessionKey = keyFromPem(pem)
@@ -80,6 +83,6 @@ const read = async (file: string): Promise<string> => {
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     const detail = code === "ENOENT" ? "there is no such file" : (code ?? "it cannot be read")
-    throw new CredentialsInvalid({ file, detail })
+    throw new CredentialsInvalid({ file, detail, unread: true })
   }
 }

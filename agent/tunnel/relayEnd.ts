@@ -12,7 +12,7 @@ import type { Credentials } from "./credentials.ts"
 import type { TunnelSettings } from "./settings.ts"
 
 /** From the name lookup to the relay's 101 for a ticket: half of the ticket's life, the auth proxy's 3 s came before. */
-const pickUpMillis = 5_000
+export const pickUpMillis = 5_000
 
 /** Everything that this agent says to its relay. */
 export interface RelayEnd {

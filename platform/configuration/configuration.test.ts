@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test"
 import { EventEmitter } from "node:events"
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises"
+import { mkdtemp, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Effect, Either, Fiber, Schema, type Scope, Stream } from "effect"
@@ -12,6 +12,7 @@ import {
   watchConfiguration,
 } from "../configuration.ts"
 import { writeFileAtomic } from "../files.ts"
+import { refusedReads } from "../fixtures/refusedReads.ts"
 import { logLayer } from "../logs.ts"
 import { exposition } from "../metrics.ts"
 
@@ -149,28 +150,49 @@ describe("a configuration file", () => {
     )
   })
 
-  test("that could not be read when it changed is read again until it can be, and the log tells once", async () => {
+  test("that cannot be read when it changes is read again until it can be; the log and the metric tell of it once", async () => {
     await writeFile(path, "listen: one")
     const lines: string[] = []
-    let refusals = 0
-    const read = (from: string) => {
-      if (refusals === 0) return readFile(from, "utf8")
-      refusals -= 1
-      return Promise.reject(Object.assign(new Error("too many open files"), { code: "EMFILE" }))
-    }
+    const refused = () => Number(exposition().match(/_reloads_total\{outcome="refused"\} (\d+)/)?.[1] ?? 0)
+    const before = refused()
+    using reads = refusedReads(directory)
     await run(
       Effect.gen(function* () {
-        const watched = yield* watchConfiguration(path, Policy, { pollMillis: 1, read })
-        refusals = 3
-        const second = yield* Effect.fork(listens(watched.changes, "two"))
+        const watched = yield* watchConfiguration(path, Policy, { pollMillis: 1 })
+        reads.fault = "EMFILE"
+        const many = reads.refusals(3)
         yield* Effect.promise(() => writeFileAtomic(path, "listen: two"))
+        yield* Effect.promise(() => many)
+        expect(refused() - before).toBe(1)
+        reads.fault = "ENOENT"
+        yield* Effect.promise(() => reads.refusals(3))
+        expect(refused() - before).toBe(2)
+        const second = yield* Effect.fork(listens(watched.changes, "two"))
+        reads.fault = undefined
         yield* Fiber.join(second)
         expect(watched.failure()).toBeUndefined()
       }),
       lines,
     )
-    expect(refusals).toBe(0)
     expect(lines.filter((line) => line.includes("EMFILE"))).toHaveLength(1)
+    expect(lines.filter((line) => line.includes("there is no such file"))).toHaveLength(1)
+  })
+
+  test("whose content is refused is told of at every change", async () => {
+    await writeFile(path, "listen: one")
+    const lines: string[] = []
+    const refusals = () => lines.filter((line) => line.includes("configuration refused")).length
+    await run(
+      Effect.gen(function* () {
+        yield* watchConfiguration(path, Policy, { pollMillis: 3_600_000 })
+        for (const times of [1, 2]) {
+          yield* Effect.promise(() => writeFileAtomic(path, `listen: [${times}]`))
+          while (refusals() < times) yield* Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
+        }
+      }),
+      lines,
+    )
+    expect(refusals()).toBe(2)
   })
 
   test("that passes the schema and not the program's own check was never in force, whoever asks", async () => {

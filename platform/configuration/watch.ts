@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises"
 import { Effect, Either, Queue, type Schema, type Scope, type Stream, SubscriptionRef } from "effect"
-import { POLL_MILLIS, watchFiles } from "../files/watchFiles.ts"
+import { watchFiles } from "../files/watchFiles.ts"
 import { counter, gauge } from "../metrics.ts"
 import { ConfigurationInvalid, decodeConfiguration, type Loaded } from "./decode.ts"
 
@@ -29,11 +29,10 @@ const inForce = gauge(
 export function loadConfiguration<A, I>(
   path: string,
   schema: Schema.Schema<A, I>,
-  read = (from: string) => readFile(from, "utf8"),
 ): Effect.Effect<Loaded<A>, ConfigurationInvalid> {
   return Effect.flatMap(
     Effect.tryPromise({
-      try: () => read(path),
+      try: () => readFile(path, "utf8"),
       catch: (error) =>
         new ConfigurationInvalid({
           source: path,
@@ -50,8 +49,6 @@ export interface WatchOptions<A> {
   readonly check?: (value: A) => Either.Either<unknown, ConfigurationInvalid>
   readonly pollMillis?: number
   readonly signals?: Pick<NodeJS.Process, "on" | "off">
-  /** For tests: instead of the file system. */
-  readonly read?: (path: string) => Promise<string>
 }
 
 /**
@@ -67,9 +64,9 @@ export function watchConfiguration<A, I>(
     // Watching begins before the first read, so that no change falls between the two.
     const touched = yield* Queue.sliding<void>(1)
     const touch = () => void Queue.unsafeOffer(touched, undefined)
-    yield* Effect.acquireRelease(
+    const watched = yield* Effect.acquireRelease(
       Effect.sync(() => watchFiles([path], touch, options)),
-      (watched) => Effect.sync(() => watched.close()),
+      (held) => Effect.sync(() => held.close()),
     )
     const signals = options.signals ?? process
     yield* Effect.acquireRelease(
@@ -77,7 +74,7 @@ export function watchConfiguration<A, I>(
       () => Effect.sync(() => signals.off("SIGHUP", touch)),
     )
     const { check = Either.right } = options
-    const load = Effect.tap(loadConfiguration(path, schema, options.read), ({ value }) =>
+    const load = Effect.tap(loadConfiguration(path, schema), ({ value }) =>
       Effect.flatten(checking(path, () => check(value))),
     )
     const ref = yield* SubscriptionRef.make(yield* load)
@@ -88,9 +85,14 @@ export function watchConfiguration<A, I>(
     const reload = Effect.gen(function* () {
       const loaded = yield* Effect.either(load)
       if (Either.isLeft(loaded)) {
+        const { message, problems, unread } = loaded.left
+        const isTold = unread && message === failure?.message
         failure = loaded.left
+        if (unread) watched.again()
+        if (isTold) return yield* failure
         reloads.add(1, { outcome: "refused" })
         inForce.set(0, { file: path })
+        yield* Effect.logError("configuration refused; the last good one stays in force", { path, problems })
         return yield* failure
       }
       failure = undefined
@@ -102,25 +104,7 @@ export function watchConfiguration<A, I>(
       yield* Effect.logInfo("configuration reloaded").pipe(Effect.annotateLogs({ path, hash: current.hash }))
       return current
     }).pipe(once.withPermits(1), Effect.uninterruptible)
-    // A change is notified once; what kept the file from being read (no descriptor left) passes without a notification.
-    const next = Effect.suspend(() =>
-      failure?.unread
-        ? Effect.timeoutOption(Queue.take(touched), options.pollMillis ?? POLL_MILLIS)
-        : Queue.take(touched),
-    )
-    let told = ""
-    const follow = Effect.zipRight(next, reload).pipe(
-      Effect.tap(() => {
-        told = ""
-      }),
-      Effect.catchAll(({ message, problems, unread }) => {
-        if (unread && message === told) return Effect.void
-        told = message
-        return Effect.logError("configuration refused; the last good one stays in force", { path, problems })
-      }),
-      Effect.forever,
-    )
-    yield* Effect.forkScoped(follow)
+    yield* Effect.forkScoped(Effect.forever(Effect.zipRight(Queue.take(touched), Effect.ignore(reload))))
     return { current: () => current, failure: () => failure, changes: ref.changes, reload }
   })
 }

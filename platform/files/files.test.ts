@@ -1,5 +1,6 @@
-import { afterEach, beforeEach, describe, expect, test } from "bun:test"
+import { afterEach, beforeEach, describe, expect, jest, test } from "bun:test"
 import { once } from "node:events"
+import { appendFileSync, writeFileSync } from "node:fs"
 import {
   appendFile,
   chmod,
@@ -22,6 +23,7 @@ import {
   FileLock,
   LockBusy,
   makePrivateDirectory,
+  type WatchedFiles,
   watchFiles,
   withFileLock,
   writeFileAtomic,
@@ -220,6 +222,49 @@ describe("watched files", () => {
     await writeFile(path, "1")
     await change
     watched.close()
+  })
+
+  describe("that could not be read when they changed", () => {
+    const pollMillis = 1000
+    const polled = (body: (watching: { watched: WatchedFiles; path: string; changes: () => number }) => void) => () => {
+      const path = join(directory, "a")
+      writeFileSync(path, "1")
+      jest.useFakeTimers()
+      try {
+        const { watched, count } = watching([path], pollMillis)
+        body({ watched, path, changes: count })
+        watched.close()
+      } finally {
+        jest.useRealTimers()
+      }
+    }
+
+    test(
+      "are reported once more, at the next poll and not before",
+      polled(({ watched, changes }) => {
+        watched.again()
+        watched.check()
+        expect(changes()).toBe(0)
+        jest.advanceTimersByTime(pollMillis)
+        expect(changes()).toBe(1)
+        jest.advanceTimersByTime(3 * pollMillis)
+        expect(changes()).toBe(1)
+      }),
+    )
+
+    test(
+      "are reported once when they change before that poll, and not before two polls saw the same",
+      polled(({ watched, path, changes }) => {
+        watched.again()
+        appendFileSync(path, "2")
+        jest.advanceTimersByTime(pollMillis)
+        expect(changes()).toBe(0)
+        jest.advanceTimersByTime(pollMillis)
+        expect(changes()).toBe(1)
+        jest.advanceTimersByTime(3 * pollMillis)
+        expect(changes()).toBe(1)
+      }),
+    )
   })
 
   test("say nothing when nothing changed", async () => {

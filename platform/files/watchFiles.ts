@@ -4,11 +4,13 @@ import { dirname } from "node:path"
 export interface WatchedFiles {
   /** Looks now, without waiting for the next poll. */
   check(): void
+  /** What changed could not be read (no descriptor left, say), and that passes without a notification: reports it once more at the next poll. */
+  again(): void
   close(): void
 }
 
 /** inotify sees nothing on some network file systems and through nested links; a stat a second per file costs nothing. */
-export const POLL_MILLIS = 1000
+const POLL_MILLIS = 1000
 
 /**
  * Calls `onChange` after any of the files was replaced, rewritten or given another owner or mode: an atomic rename, the `..data`
@@ -22,16 +24,19 @@ export function watchFiles(
 ): WatchedFiles {
   let reported = look(paths)
   let pending: Look | undefined
+  let unread = false
   const check = (polled: boolean) => {
     const now = look(paths)
     if (now.content === reported.content) {
       pending = undefined
-      return
+      if (!(polled && unread)) return
+    } else {
+      const settled = now.identity !== reported.identity || (polled && pending?.content === now.content)
+      pending = now
+      if (!settled) return
     }
-    const settled = now.identity !== reported.identity || (polled && pending?.content === now.content)
-    pending = now
-    if (!settled) return
     pending = undefined
+    unread = false
     reported = now
     onChange()
   }
@@ -42,6 +47,9 @@ export function watchFiles(
   poll.unref()
   return {
     check: () => check(false),
+    again() {
+      unread = true
+    },
     close() {
       clearInterval(poll)
       for (const watcher of watchers) watcher.close()

@@ -1,7 +1,7 @@
 import * as net from "node:net"
 import * as tls from "node:tls"
 import { Effect, type Scope } from "effect"
-import { watchFiles } from "../files/watchFiles.ts"
+import { type WatchedFiles, watchFiles } from "../files/watchFiles.ts"
 import { ListenFailed } from "../HealthServer.ts"
 import { Admission, type AdmissionLimits, type Refusal } from "./Admission.ts"
 import { type ConnectionEnd, HttpFront, type HttpFrontOptions } from "./HttpFront.ts"
@@ -54,7 +54,9 @@ export class Listener {
   readonly #options: ListenerOptions
   readonly #handshaking = new Map<net.Socket, ReturnType<typeof setTimeout>>()
   #leaf: { readonly notAfter: string; readonly fingerprint256: string } | undefined
-  #stopWatching: (() => void) | undefined
+  #watched: WatchedFiles | undefined
+  /** Why the files' present content is not in use. */
+  #refused: KeyPairInvalid | undefined
 
   private constructor(options: ListenerOptions) {
     this.#options = options
@@ -83,7 +85,7 @@ export class Listener {
     try {
       await listener.#listen()
     } catch (error) {
-      listener.#stopWatching?.()
+      listener.#watched?.close()
       throw error
     }
     return listener
@@ -131,7 +133,7 @@ export class Listener {
 
   /**
    * Reads the certificate files again; on {@link KeyPairInvalid} (returned and reported) the pair in use stays. One that has expired
-   * does not replace one that has not: nobody would be served by it.
+   * does not replace one that has not: nobody would be served by it. Files that cannot be read are reported once and read again until they can be.
    */
   reload(): KeyPairInvalid | undefined {
     const files = this.#options.tls
@@ -147,6 +149,7 @@ export class Listener {
         // Options that are not given again fall back to the runtime's defaults.
       ;(this.#server as tls.Server).setSecureContext({ cert, key, minVersion: files.minVersion ?? "TLSv1.2" })
       this.#leaf = { notAfter: leaf.validTo, fingerprint256: leaf.fingerprint256 }
+      this.#refused = undefined
       this.#options.onEvent?.({ type: "certificateReloaded", ...this.#leaf })
       return undefined
     } catch (error) {
@@ -154,14 +157,17 @@ export class Listener {
         error instanceof KeyPairInvalid
           ? error
           : new KeyPairInvalid({ ...pick(files), detail: "TLS does not accept the pair" })
-      this.#options.onEvent?.({ type: "certificateRefused", error: refused })
+      const isTold = refused.unread && refused.message === this.#refused?.message
+      this.#refused = refused
+      if (refused.unread) this.#watched?.again()
+      if (!isTold) this.#options.onEvent?.({ type: "certificateRefused", error: refused })
       return refused
     }
   }
 
   /** Stops listening, lets answers under way complete, and leaves no socket after `graceMillis`. */
   async close(graceMillis = 0): Promise<void> {
-    this.#stopWatching?.()
+    this.#watched?.close()
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()))
     for (const socket of this.#handshaking.keys()) socket.destroy()
     await this.#front.close(graceMillis)
@@ -190,8 +196,7 @@ export class Listener {
       socket.destroy()
       if (failing) this.#failed(socket, error.code ?? "UNKNOWN")
     })
-    const watched = watchFiles([files.certFile, files.keyFile], () => void this.reload(), files)
-    this.#stopWatching = () => watched.close()
+    this.#watched = watchFiles([files.certFile, files.keyFile], () => void this.reload(), files)
     return server
   }
 

@@ -1,7 +1,9 @@
 import { describe, expect, setSystemTime, test } from "bun:test"
 import { rename, writeFile } from "node:fs/promises"
+import { dirname } from "node:path"
 import { writeFileAtomic } from "../files.ts"
 import { GET, listenerBench, received } from "../fixtures/listenerBench.ts"
+import { refusedReads } from "../fixtures/refusedReads.ts"
 import { KeyPairInvalid, Listener } from "../tlsListener.ts"
 
 const bench = listenerBench()
@@ -28,6 +30,22 @@ describe("a certificate", () => {
     const [event] = await reported("certificateRefused")
     expect(event).toMatchObject({ type: "certificateRefused", error: { _tag: "KeyPairInvalid" } })
     expect((await secure(listener)).getPeerCertificate().subjectaltname).toContain("one.test")
+  })
+
+  test("that cannot be read when it changes is read again until it can be, and reported once", async () => {
+    await listening({ tls: { ...bench.files, pollMillis: 5 } })
+    using reads = refusedReads(dirname(bench.files.certFile))
+    for (const [index, fault] of ["EMFILE", "EACCES"].entries()) {
+      reads.fault = fault
+      const many = reads.refusals(3)
+      if (index === 0) await replace(await bench.authority.issue("two.test", "localhost"))
+      await many
+      const events = await reported("certificateRefused", index + 1)
+      expect(events).toHaveLength(index + 1)
+      expect(events.at(-1)).toMatchObject({ error: { unread: true, detail: expect.stringContaining(fault) } })
+    }
+    reads.fault = undefined
+    await reported("certificateReloaded")
   })
 
   test("whose key is another's is refused, at a reload and at the start", async () => {

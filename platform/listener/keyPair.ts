@@ -7,6 +7,8 @@ export class KeyPairInvalid extends Data.TaggedError("KeyPairInvalid")<{
   readonly certFile: string
   readonly keyFile: string
   readonly detail: string
+  /** A file could not be read at all: what is in it may be good. */
+  readonly unread?: true
 }> {
   override get message(): string {
     return `certificate ${this.certFile} and key ${this.keyFile} cannot be used: ${this.detail}`
@@ -26,16 +28,18 @@ export interface LoadedKeyPair {
 
 /** Reads both files and proves that the key is the leaf's; throws {@link KeyPairInvalid}. Half of a replaced pair is refused here. */
 export function readKeyPair(files: KeyPairFiles): LoadedKeyPair {
-  const refuse = (detail: string) => new KeyPairInvalid({ certFile: files.certFile, keyFile: files.keyFile, detail })
+  const { certFile, keyFile } = files
+  const refuse = (detail: string) => new KeyPairInvalid({ certFile, keyFile, detail })
   const read = (path: string) => {
     try {
       return readFileSync(path, "utf8")
     } catch (error) {
-      throw refuse(`${path}: ${(error as NodeJS.ErrnoException).code ?? "unreadable"}`)
+      const detail = `${path}: ${(error as NodeJS.ErrnoException).code ?? "unreadable"}`
+      throw new KeyPairInvalid({ certFile, keyFile, detail, unread: true })
     }
   }
-  const cert = read(files.certFile)
-  const key = read(files.keyFile)
+  const cert = read(certFile)
+  const key = read(keyFile)
   const leaf = attempt(() => new X509Certificate(cert))
   if (!leaf) throw refuse("the certificate file does not begin with a PEM certificate")
   const privateKey = attempt(() => createPrivateKey(key))

@@ -18,7 +18,7 @@ export interface Verdict {
  * Beyond the outage itself: 5 s until a dead carrier is noticed, an attempt that fails late (10 s), TCP's own backoff on the
  * legs that nobody dials anew, and 3 s at a control session that is dead and does not know it. kubectl's exec has 61 s.
  */
-export const pauseBudgetMillis = 25_000
+const pauseBudgetMillis = 25_000
 const tombstoneMillis = 331_000
 
 /** One random life of a user's streams: bytes flow both ways while things break; then all is well, and everything has to be there. */

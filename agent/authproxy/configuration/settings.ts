@@ -34,9 +34,9 @@ export type SettingsRefused =
   | EntriesRefused
 
 /** Streams that have not ended, suspended ones included; a kubectl uses one to three. */
-export const defaultStreamsPerCaller = 256
-export const defaultStreams = 2_000
-export const defaultWindowBytes = 128 * 1024 * 1024
+const defaultStreamsPerCaller = 256
+const defaultStreams = 2_000
+const defaultWindowBytes = 128 * 1024 * 1024
 
 /** Where Kubernetes mounts a pod's service account. */
 const mounted = "/var/run/secrets/kubernetes.io/serviceaccount"

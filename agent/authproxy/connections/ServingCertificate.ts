@@ -1,5 +1,5 @@
 import tls from "node:tls"
-import { watchFiles } from "../../../platform/files.ts"
+import { type WatchedFiles, watchFiles } from "../../../platform/files.ts"
 import { type KeyPairFiles, KeyPairInvalid, readKeyPair } from "../../../platform/tlsListener.ts"
 
 export interface ServingCertificateState {
@@ -12,12 +12,12 @@ export interface ServingCertificateState {
 
 /**
  * The certificate that proxies see, as its files have it: a connection that begins after a change gets the new one, the others
- * go on. A pair that cannot be used is reported, and the last good one stays.
+ * go on. A pair that cannot be used is reported, and the last good one stays; one that cannot be read is reported once, and read again until it can be.
  */
 export class ServingCertificate {
   readonly #files: KeyPairFiles
   readonly #onChange: (state: ServingCertificateState) => void
-  readonly #stop: () => void
+  readonly #watched: WatchedFiles
   #context: tls.SecureContext
   #state: ServingCertificateState
 
@@ -32,8 +32,7 @@ export class ServingCertificate {
     const { context, state } = loaded(files)
     this.#context = context
     this.#state = state
-    const watched = watchFiles([files.certFile, files.keyFile], () => this.reload(), options)
-    this.#stop = () => watched.close()
+    this.#watched = watchFiles([files.certFile, files.keyFile], () => this.reload(), options)
   }
 
   get context(): tls.SecureContext {
@@ -50,14 +49,17 @@ export class ServingCertificate {
       this.#context = context
       this.#state = state
     } catch (error) {
-      const { notAfter, fingerprint256 } = this.#state
-      this.#state = { notAfter, fingerprint256, failure: (error as KeyPairInvalid).message }
+      const { message, unread } = error as KeyPairInvalid
+      const { notAfter, fingerprint256, failure } = this.#state
+      if (unread) this.#watched.again()
+      if (unread && message === failure) return
+      this.#state = { notAfter, fingerprint256, failure: message }
     }
     this.#onChange(this.#state)
   }
 
   close(): void {
-    this.#stop()
+    this.#watched.close()
   }
 }
 

@@ -75,5 +75,5 @@ const isDropped = (name: string, named: ReadonlySet<string>, webSocket: boolean)
 }
 
 /** Bytes of UTF-8 as the latin1 text that puts exactly these bytes on the wire (plain text beyond latin1 would throw). */
-export const wireValue = (value: string): string =>
+const wireValue = (value: string): string =>
   /[^\u0000-\u00ff]/.test(value) ? Buffer.from(value, "utf8").toString("latin1") : value

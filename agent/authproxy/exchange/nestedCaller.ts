@@ -9,14 +9,14 @@ import type { Incoming } from "./Incoming.ts"
 import { ImpersonationHeaderRefused, NestedCheckFailed, NestedForbidden, NestedIdentityReserved } from "./refusals.ts"
 
 /** Each value is a question to the API server before the request. */
-export const maxNestedValues = 64
+const maxNestedValues = 64
 const authentication = "authentication.k8s.io"
 const extraPrefix = "impersonate-extra-"
 
 export type NestedRefusal = ImpersonationHeaderRefused | NestedIdentityReserved | NestedForbidden | NestedCheckFailed
 
 /** Who the caller asks to be, as its headers say. */
-export interface NestedTarget {
+interface NestedTarget {
   readonly username: string
   readonly groups: readonly string[]
   readonly uid: string | undefined
@@ -46,7 +46,7 @@ export const nestedCaller = Effect.fnUntraced(function* (incoming: Incoming, cal
 })
 
 /** Reads the client's impersonation headers strictly; undefined when there are none. */
-export const nestedTarget = (incoming: Incoming): Either.Either<NestedTarget | undefined, NestedRefusal> => {
+const nestedTarget = (incoming: Incoming): Either.Either<NestedTarget | undefined, NestedRefusal> => {
   const lines = impersonationLines(incoming)
   if (lines.length === 0) return Either.right(undefined)
   if (lines.length > maxNestedValues)

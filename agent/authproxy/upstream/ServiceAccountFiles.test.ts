@@ -1,7 +1,8 @@
 import { describe, expect, jest, test } from "bun:test"
-import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
+import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { refusedReads } from "../../../platform/fixtures/refusedReads.ts"
 import { eventually } from "../../../test/world/eventually.ts"
 import { ServiceAccountFiles } from "./ServiceAccountFiles.ts"
 
@@ -30,11 +31,11 @@ test("a token that is replaced where no notification tells of it is used within 
 describe("files that cannot be read when they change", () => {
   const pem = (name: string) => `-----BEGIN CERTIFICATE-----\n${name}\n`
 
-  /** Files that the system refuses to read while `fault` is set, as it does when no descriptor is left. */
+  /** Files that the system can be made to refuse. */
   const refusable = () => {
     const directory = mkdtempSync(join(tmpdir(), "service-account-"))
     const [tokenFile, caFile] = [join(directory, "token"), join(directory, "ca.crt")]
-    const state = { fault: false, refused: 0 }
+    const reads = refusedReads(directory)
     const faults: string[] = []
     writeFileSync(tokenFile, "first\n")
     writeFileSync(caFile, pem("first"))
@@ -44,42 +45,29 @@ describe("files that cannot be read when they change", () => {
         caFile,
         pollMillis: 5,
         onFault: (file, fault) => faults.push(`${file.slice(directory.length + 1)} ${fault}`),
-        read: (path) => {
-          if (!state.fault) return readFileSync(path, "utf8")
-          state.refused += 1
-          throw Object.assign(new Error("too many open files"), { code: "EMFILE" })
-        },
       })
     const replace = (path: string, text: string) => {
       writeFileSync(`${path}.next`, text)
       renameSync(`${path}.next`, path)
     }
-    const refused = (times: number) =>
-      eventually(`a file was refused ${times} times`, 2_000, async () =>
-        state.refused >= times ? { done: true } : { seen: String(state.refused) },
-      )
-    return {
-      tokenFile,
-      caFile,
-      state,
-      faults,
-      open,
-      replace,
-      refused,
-      remove: () => rmSync(directory, { recursive: true }),
+    const remove = () => {
+      reads[Symbol.dispose]()
+      rmSync(directory, { recursive: true })
     }
+    return { tokenFile, caFile, reads, faults, open, replace, remove }
   }
 
   test("are read again until they are, with one report of each fault", async () => {
-    const { tokenFile, caFile, state, faults, open, replace, refused, remove } = refusable()
+    const { tokenFile, caFile, reads, faults, open, replace, remove } = refusable()
     const files = open()
     try {
-      state.fault = true
+      reads.fault = "EMFILE"
+      const many = reads.refusals(6)
       replace(tokenFile, "second\n")
       replace(caFile, pem("second"))
-      await refused(6)
+      await many
       expect([files.token, files.ca]).toEqual(["first", pem("first")])
-      state.fault = false
+      reads.fault = undefined
       await eventually("both are used", 2_000, async () =>
         files.token === "second" && files.ca === pem("second")
           ? { done: true }
@@ -92,17 +80,20 @@ describe("files that cannot be read when they change", () => {
     }
   })
 
-  test("are read again also where that was at the very beginning", async () => {
-    const { state, open, refused, remove } = refusable()
-    state.fault = true
+  test("are read again also where that was at the very beginning, or for a 401", async () => {
+    const { reads, open, remove } = refusable()
+    reads.fault = "EMFILE"
     const files = open()
     try {
-      await refused(2)
+      await reads.refusals(2)
       expect(files.token).toBeUndefined()
-      state.fault = false
+      reads.fault = undefined
       await eventually("the token is there", 2_000, async () =>
         files.token === "first" ? { done: true } : { seen: String(files.token) },
       )
+      reads.fault = "EMFILE"
+      files.reread()
+      await reads.refusals(2)
     } finally {
       files.close()
       remove()
@@ -110,11 +101,11 @@ describe("files that cannot be read when they change", () => {
   })
 
   test("leave no timer behind when they are closed, not even by a 401 that comes later", () => {
-    const { state, open, remove } = refusable()
+    const { reads, open, remove } = refusable()
     jest.useFakeTimers()
     try {
       const files = open()
-      state.fault = true
+      reads.fault = "EMFILE"
       files.reread()
       expect(jest.getTimerCount()).toBeGreaterThan(0)
       files.close()

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs"
-import { POLL_MILLIS, type WatchedFiles, watchFiles } from "../../../platform/files.ts"
+import { type WatchedFiles, watchFiles } from "../../../platform/files.ts"
 
 const pemBegin = "-----BEGIN CERTIFICATE-----"
 
@@ -11,13 +11,9 @@ export class ServiceAccountFiles {
   readonly #tokenFile: string
   readonly #caFile: string
   readonly #onFault: (file: string, fault: string) => void
-  readonly #readFile: (path: string) => string
-  readonly #pollMillis: number
   readonly #watched: WatchedFiles
   /** Why a file is not used; told once, not with each attempt. */
   readonly #faults = new Map<string, string>()
-  #again: NodeJS.Timeout | undefined
-  #closed = false
   #token: string | undefined
   #ca: string | undefined
 
@@ -27,17 +23,13 @@ export class ServiceAccountFiles {
     readonly pollMillis?: number
     /** The file and why it is not used; never what is in it. */
     readonly onFault: (file: string, fault: string) => void
-    /** For tests: instead of the file system. */
-    readonly read?: (path: string) => string
   }) {
-    this.#tokenFile = options.tokenFile
-    this.#caFile = options.caFile
-    this.#onFault = options.onFault
-    this.#readFile = options.read ?? ((path) => readFileSync(path, "utf8"))
-    this.#pollMillis = options.pollMillis ?? POLL_MILLIS
-    const { tokenFile, caFile } = options
+    const { tokenFile, caFile, onFault } = options
+    this.#tokenFile = tokenFile
+    this.#caFile = caFile
+    this.#onFault = onFault
     // Watching begins before the first read, so that no change falls between the two.
-    this.#watched = watchFiles([tokenFile, caFile], () => this.reread(), { pollMillis: this.#pollMillis })
+    this.#watched = watchFiles([tokenFile, caFile], () => this.reread(), options)
     this.reread()
   }
 
@@ -53,8 +45,6 @@ export class ServiceAccountFiles {
 
   /** Reads both files now. */
   reread(): void {
-    if (this.#closed) return
-    clearTimeout(this.#again)
     const token = this.#read(this.#tokenFile)?.trim()
     // Anything else could not stand in a header line, or would be an empty credential.
     if (token !== undefined && this.#judge(this.#tokenFile, /^[!-~]+$/.test(token), "it holds no token"))
@@ -62,21 +52,18 @@ export class ServiceAccountFiles {
     const ca = this.#read(this.#caFile)
     if (ca !== undefined && this.#judge(this.#caFile, ca.includes(pemBegin), "it holds no PEM certificate"))
       this.#ca = ca
-    // A change is notified once; what kept the file from being read (no descriptor left) passes without a notification.
-    if (token === undefined || ca === undefined) this.#again = setTimeout(() => this.reread(), this.#pollMillis).unref()
   }
 
   close(): void {
-    this.#closed = true
-    clearTimeout(this.#again)
     this.#watched.close()
   }
 
   #read(path: string): string | undefined {
     try {
-      return this.#readFile(path)
+      return readFileSync(path, "utf8")
     } catch (error) {
       this.#judge(path, false, (error as NodeJS.ErrnoException).code ?? "unreadable")
+      this.#watched.again()
       return undefined
     }
   }

@@ -3,9 +3,9 @@ import type { ApiServer } from "./ApiServer.ts"
 import { askApiServer } from "./askApiServer.ts"
 
 /** A short request without an answer for so long makes us ask whether the API server lives. Together with the next: below the promised 10 s. */
-export const quietMillis = 5_000
+const quietMillis = 5_000
 /** The API server does not queue /livez (its flow schema `probes` is exempt), and any answer to it is one. */
-export const livenessMillis = 4_000
+const livenessMillis = 4_000
 
 const livez = { method: "GET", target: "/livez" } as const
 

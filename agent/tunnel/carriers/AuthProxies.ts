@@ -10,7 +10,7 @@ export interface Target {
 /** All addresses of a name. */
 export type Lookup = (host: string) => Promise<readonly string[]>
 
-export const systemLookup: Lookup = async (host) =>
+const systemLookup: Lookup = async (host) =>
   (await lookup(host, { all: true, order: "verbatim" })).map(({ address }) => address)
 
 /** 500 dials a second must not be 500 lookups; a new pod may wait this long for its first stream. */

@@ -7,7 +7,7 @@ import { carrierMaxPayload } from "../../../protocol/splice.ts"
 /** From the order to the auth proxy's 101, over all addresses tried. */
 export const connectMillis = 3_000
 /** One address that does not answer must leave time for the next. */
-const attemptMillis = 1_000
+export const attemptMillis = 1_000
 
 /** The agent cannot give the relay its half; `reason` is what the relay is told. */
 export class DialRefused extends Error {

@@ -4,7 +4,7 @@ import { close, needsSession, report, type Stepped, without } from "./edits.ts"
 import type { Connection, ControlState, Moment } from "./state.ts"
 
 /** A session that lasted this long was a success: the next failure begins the backoff anew. */
-export const stableMillis = 10_000
+const stableMillis = 10_000
 
 /** RFC 6455 section 7.4.1: what the connection was for is done. */
 const normalClosure = 1000

@@ -2,7 +2,7 @@ import { busyPingMillis, idlePingMillis, pongMillis } from "../../../protocol/co
 import type { Connection, ControlAction, ControlState, Moment, OpenPhase } from "./state.ts"
 
 /** A silent session is kept this long beside its replacement: it may only have been slow. */
-export const silentLimitMillis = 15_000
+const silentLimitMillis = 15_000
 
 type Open = Connection & OpenPhase
 

@@ -1,5 +1,6 @@
 import { Either } from "effect"
-import { addressOf, connectMillis } from "../../../agent/tunnel/carriers/connectAuthProxy.ts"
+import { addressOf, attemptMillis, connectMillis } from "../../../agent/tunnel/carriers/connectAuthProxy.ts"
+import { wasLost } from "../../../agent/tunnel/carriers/wasLost.ts"
 import { nextTimer } from "../../../agent/tunnel/control/liveness.ts"
 import {
   type ControlAction,
@@ -8,7 +9,7 @@ import {
   initialState,
 } from "../../../agent/tunnel/control/state.ts"
 import { step } from "../../../agent/tunnel/control/step.ts"
-import { wasLost } from "../../../agent/tunnel/Tunnel.ts"
+import { pickUpMillis } from "../../../agent/tunnel/relayEnd.ts"
 import { HANDSHAKE_TIMEOUT_MILLIS } from "../../../platform/outbound/connectWebSocket.ts"
 import {
   type Dial,
@@ -31,11 +32,6 @@ export interface AgentSurroundings {
   readonly authProxies: ReadonlyMap<string, Host>
   readonly random: () => number
 }
-
-/** One address that does not answer leaves time for the next (agent/tunnel/carriers/connectAuthProxy.ts). */
-const attemptMillis = 1_000
-/** From the attempt to the relay's 101 for a ticket (agent/tunnel/relayEnd.ts). */
-const pickUpMillis = 5_000
 
 /** An agent process around the product's own control-session steps. */
 export class AgentModel {

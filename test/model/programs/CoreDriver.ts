@@ -14,7 +14,7 @@ export type Happening = Event extends infer E ? (E extends { at: unknown } ? Omi
 const period = 251
 const pattern = Buffer.from(Array.from({ length: 256 * 1024 }, (_, index) => index % period))
 /** Either direction's bytes are a function of their offset, so that order and identity show everywhere. */
-export const bytesAt = (offset: number, length: number): Uint8Array =>
+const bytesAt = (offset: number, length: number): Uint8Array =>
   pattern.subarray(offset % period, (offset % period) + length)
 
 /** What each end of a stream has seen. */
