@@ -34,7 +34,7 @@ export interface TokenFacts {
 }
 
 /** The claim that must be there because the username is made of it. */
-export const usernameClaim = (entry: IssuerEntry | JwtEntry): string =>
+const usernameClaim = (entry: IssuerEntry | JwtEntry): string =>
   "claimMappings" in entry ? (entry.claimMappings.username.claim ?? "sub") : "sub"
 
 /** What is configured for a token's issuer, by its unverified `iss`. Exactly equal, so a trailing slash makes another issuer. */

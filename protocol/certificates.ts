@@ -20,6 +20,11 @@ export interface CertificateAndKey {
   readonly keyPem: string
 }
 
+interface LeafName {
+  readonly type: "dns" | "ip"
+  readonly value: string
+}
+
 const algorithm = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" } as const
 const dayMillis = 86_400_000
 /** Clocks of clients differ: a certificate is good from a little before it was made. */
@@ -41,12 +46,12 @@ const serial = () =>
 /** RFC 5280 section 4.1.2.5: validity has whole seconds. */
 const wholeSeconds = (millis: number) => new Date(Math.floor(millis / 1000) * 1000)
 
-/** A root for one cluster's serving certificates; it can issue leaves and no further authorities. */
-export const newRoot = async (cluster: string, days: number, now: Date): Promise<CertificateAndKey> => {
+/** An authority that can issue leaves and no further authorities. @param name as `CN=…` */
+export const selfSignedAuthority = async (name: string, days: number, now: Date): Promise<CertificateAndKey> => {
   const keys = await newKeys()
   const certificate = await X509CertificateGenerator.createSelfSigned({
     serialNumber: serial(),
-    name: `CN=clusterconnect ${cluster} root`,
+    name,
     notBefore: wholeSeconds(now.getTime() - backdateMillis),
     notAfter: wholeSeconds(now.getTime() + days * dayMillis),
     signingAlgorithm: algorithm,
@@ -60,19 +65,19 @@ export const newRoot = async (cluster: string, days: number, now: Date): Promise
   return { certificatePem: `${certificate.toString("pem")}\n`, keyPem: await keyPem(keys.privateKey) }
 }
 
-/** The auth proxy's serving certificate: `<cluster>.clusterconnect.internal`, server authentication only. */
-export const newLeaf = async (
-  root: CertificateAndKey,
-  cluster: string,
+/** A certificate for server authentication under these names. It ends with its authority at the latest. */
+export const leafOf = async (
+  authority: CertificateAndKey,
+  names: readonly [commonName: LeafName, ...LeafName[]],
   days: number,
   now: Date,
 ): Promise<CertificateAndKey> => {
-  const issuer = new X509Certificate(root.certificatePem)
-  const signingKey = await webcrypto.subtle.importKey("pkcs8", derOf(root.keyPem), algorithm, false, ["sign"])
+  const issuer = new X509Certificate(authority.certificatePem)
+  const signingKey = await webcrypto.subtle.importKey("pkcs8", derOf(authority.keyPem), algorithm, false, ["sign"])
   const keys = await newKeys()
   const certificate = await X509CertificateGenerator.create({
     serialNumber: serial(),
-    subject: `CN=${clusterServerName(cluster)}`,
+    subject: `CN=${names[0].value}`,
     issuer: issuer.subject,
     notBefore: wholeSeconds(now.getTime() - backdateMillis),
     notAfter: wholeSeconds(Math.min(now.getTime() + days * dayMillis, issuer.notAfter.getTime())),
@@ -83,12 +88,24 @@ export const newLeaf = async (
       new BasicConstraintsExtension(false, undefined, true),
       new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),
       new ExtendedKeyUsageExtension([ExtendedKeyUsage.serverAuth]),
-      new SubjectAlternativeNameExtension([{ type: "dns", value: clusterServerName(cluster) }]),
+      new SubjectAlternativeNameExtension([...names]),
       await AuthorityKeyIdentifierExtension.create(issuer.publicKey),
       await SubjectKeyIdentifierExtension.create(keys.publicKey),
     ],
   })
   return { certificatePem: `${certificate.toString("pem")}\n`, keyPem: await keyPem(keys.privateKey) }
 }
+
+/** A root for one cluster's serving certificates. */
+export const newRoot = (cluster: string, days: number, now: Date): Promise<CertificateAndKey> =>
+  selfSignedAuthority(`CN=clusterconnect ${cluster} root`, days, now)
+
+/** The auth proxy's serving certificate: `<cluster>.clusterconnect.internal`. */
+export const newLeaf = (
+  root: CertificateAndKey,
+  cluster: string,
+  days: number,
+  now: Date,
+): Promise<CertificateAndKey> => leafOf(root, [{ type: "dns", value: clusterServerName(cluster) }], days, now)
 
 const derOf = (text: string) => Buffer.from(text.replace(/-----[^-]+-----|\s/g, ""), "base64")

@@ -44,6 +44,10 @@ describe("a cluster document", () => {
   test("may hold fields that a newer operator adds", () => {
     expect(verdict(forged({ ...document, added: { later: true } }))).toBe("trusted")
   })
+  test("may name an audience as long as the resource takes", () => {
+    const audiences = { "https://idp.example.com": "\u{1f511}".repeat(512) }
+    expect(verdict(forged({ ...document, audiences }))).toBe("trusted")
+  })
   test("keeps an issuer named __proto__ from being anything but an issuer", () => {
     const json = JSON.stringify(document).replace('"https://idp.example.com"', '"__proto__"')
     const payload = Buffer.from(json)
@@ -117,6 +121,7 @@ describe("a signed document of the wrong shape is refused:", () => {
     ["a relay URL that is not normalised", { relayUrl: "https://RELAY.example.com" }],
     ["a name that is none", { clusterName: "Edge" }],
     ["an empty audience", { audiences: { "https://idp": "" } }],
+    ["an audience of 513 characters", { audiences: { "https://idp": "\u{1f511}".repeat(513) } }],
     ["65 issuers", { audiences: Object.fromEntries(Array.from({ length: 65 }, (_, n) => [`https://${n}`, "a"])) }],
     ["serial 0", { serial: 0 }],
     ["a fractional serial", { serial: 1.5 }],

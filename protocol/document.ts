@@ -7,6 +7,10 @@ import { decodeJson, SignatureText, SpkiText } from "./signed.ts"
 /** Room for two roots, two session keys and 64 issuers with long URLs. */
 export const maxDocumentBytes = 64 * 1024
 
+/** As many as the resource takes (issuer.audiences); counted in code points, as the API server does. Clients remember them. */
+const maxAudienceCharacters = 512
+const Audience = Schema.NonEmptyString.pipe(Schema.filter((text) => [...text].length <= maxAudienceCharacters))
+
 const RelayUrl = Schema.String.pipe(
   Schema.filter((text) => {
     try {
@@ -33,7 +37,7 @@ export const ClusterDocument = Schema.Struct({
     Schema.maxItems(4),
   ),
   /** The audience that a token of this issuer needs at this cluster. */
-  audiences: Schema.Record({ key: Schema.String, value: Schema.NonEmptyString }).pipe(
+  audiences: Schema.Record({ key: Schema.String, value: Audience }).pipe(
     Schema.filter((audiences) => Object.keys(audiences).length <= 64),
   ),
   /** max(previous + 1, Unix seconds): a lower one is a replay. */

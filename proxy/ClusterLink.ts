@@ -1,6 +1,4 @@
-import { Either } from "effect"
 import type { Log } from "../platform/logs.ts"
-import { defaultClusterAudience } from "../protocol/names.ts"
 import type { WindowBudget } from "../protocol/stream/WindowBudget.ts"
 import { ConnectionPool } from "./connections/ConnectionPool.ts"
 import { EndToEndConnection } from "./connections/EndToEndConnection.ts"
@@ -11,21 +9,11 @@ import type { Report } from "./events/ClientEvent.ts"
 import { type PathFailure, pathFailureOf, RefusedByPolicy } from "./failures.ts"
 import { printable } from "./printable.ts"
 import type { RelayClient } from "./relay/RelayClient.ts"
-import { mayGoToCluster } from "./tokens/audienceRules.ts"
-import { expectedByCluster } from "./tokens/expectedByCluster.ts"
-import type { RelayTokenGate } from "./tokens/RelayTokenGate.ts"
-import type { ClusterTokenSource } from "./tokens/TokenSource.ts"
+import { type ClusterTokens, checkedToken, documentRules, worthSending } from "./tokens/checkedToken.ts"
 import { ClusterTrust, type TrustOptions } from "./trust/ClusterTrust.ts"
 
-export interface LinkOptions {
-  readonly cluster: string
-  readonly token: ClusterTokenSource
-  /** What the user says that the cluster's audience is. */
-  readonly audience: string | undefined
-  readonly relayAudience: string
-  readonly singleAudience: boolean
+export interface LinkOptions extends ClusterTokens {
   readonly relay: RelayClient
-  readonly gate: RelayTokenGate
   readonly trust: Pick<TrustOptions, "known" | "givenPin" | "acceptNewPin" | "confirm">
   readonly budget: WindowBudget
   readonly holdMillis?: number
@@ -49,23 +37,16 @@ export interface ClusterLink {
 /** Checks the tokens, fetches and verifies the document. Opens no stream yet. @throws {PathFailure} */
 export const clusterLink = async (options: LinkOptions): Promise<ClusterLink> => {
   const { cluster, token, audience, relay, gate, log, report } = options
-  const checkToken = async () =>
-    Either.getOrThrowWith(mayGoToCluster(await token.current(), audience, Date.now()), (refusal) => refusal)
   // One that would have to be fetched is: when it is known for which audience.
-  if (token.adopt === undefined) await checkToken()
+  if (token.adopt === undefined) worthSending(await token.current(), audience)
   await gate.token()
   const trust = await ClusterTrust.establish({
     ...options.trust,
     cluster,
     relay,
-    accept: (document) => gate.accept(cluster, Object.values(document.audiences)),
-    onTrusted: async (document) => {
-      token.adopt?.(document.audiences)
-      await gate.learn(cluster, Object.values(document.audiences))
-    },
+    ...documentRules(options),
   })
-  if (token.adopt !== undefined) await checkToken()
-  const currentToken = token.adopt === undefined ? broughtToken(options, trust) : () => token.current()
+  const currentToken = checkedToken(options, relay.relay, options.trust.known, () => trust.document)
   await currentToken()
   const streams = new OpenStreams()
   const health = reachability(cluster, log, report, streams.closing)
@@ -75,29 +56,6 @@ export const clusterLink = async (options: LinkOptions): Promise<ClusterLink> =>
     return streams.close()
   }
   return { cluster, trust, token: currentToken, pool, path: () => pathState(pool.path, health.broken()), close }
-}
-
-/**
- * A token that was brought may be another cluster's, and this one could then act as the user there: each is looked at against the
- * document before it goes out, because its file may hold another by then.
- */
-const broughtToken = (options: LinkOptions, trust: ClusterTrust): (() => Promise<string>) => {
-  const { cluster, token, audience: named, relay, relayAudience, singleAudience } = options
-  const ownAudience = defaultClusterAudience(relay.relay, cluster)
-  let good: { readonly text: string; readonly document: ClusterTrust["document"] } | undefined
-  return async () => {
-    const text = await token.current()
-    const { document } = trust
-    if (good?.text === text && good.document === document) return text
-    const remembered = await options.trust.known.audiences(relay.relay)
-    const about = { cluster, ownAudience, relayAudience, singleAudience, remembered }
-    Either.getOrThrowWith(
-      expectedByCluster(text, { ...about, audiences: document.audiences, named }),
-      (refusal) => refusal,
-    )
-    good = { text, document }
-    return text
-  }
 }
 
 /** One end-to-end connection. A certificate that does not verify may only be newer than the document: it is fetched again once. */

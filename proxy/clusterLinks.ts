@@ -31,7 +31,6 @@ export const clusterLinks = (
   Effect.gen(function* () {
     const known = new KnownClusters(join(places.configuration, "known-clusters.json"))
     const roots = yield* attempt(() => trustedRoots(settings.caFile))
-    const remembered = yield* attempt(() => known.audiences(settings.relay))
     const gate = new RelayTokenGate({
       source: settings.relayToken,
       relayAudience: settings.relayAudience,
@@ -40,7 +39,8 @@ export const clusterLinks = (
         ...settings.clusters.map(({ cluster }) => defaultClusterAudience(settings.relay, cluster)),
         ...settings.clusters.flatMap(({ audience }) => (audience === undefined ? [] : [audience])),
       ],
-      remembered,
+      relay: settings.relay,
+      known,
       singleAudience: settings.singleAudience,
     })
     const relay = new RelayClient({

@@ -95,6 +95,7 @@ const endpoints = (settings: ProxySettings, links: readonly ClusterLink[], place
       const context = {
         cluster: link.cluster,
         relay: settings.relay,
+        profile: settings.profile,
         pool: link.pool,
         clusterToken: link.token,
         log: log.with({ cluster: link.cluster }),

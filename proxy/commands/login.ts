@@ -100,7 +100,8 @@ export const login = Command.make("login", options, (given) =>
       relayAudience,
       defaultRelayAudience: defaultRelayAudience(profile.relay),
       clusterAudiences,
-      remembered: await known.audiences(profile.relay),
+      relay: profile.relay,
+      known,
       singleAudience: profile.singleAudience === true,
     }).token()
   }).pipe(Effect.asVoid),

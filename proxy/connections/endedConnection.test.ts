@@ -1,19 +1,16 @@
-import { afterAll, beforeAll, expect, test } from "bun:test"
+import { expect, test } from "bun:test"
 import { once } from "node:events"
 import http from "node:http"
 import { clusterServerName } from "../../protocol/names.ts"
-import { FarEnd } from "../testing/FarEnd.ts"
-import { NearEnd } from "../testing/NearEnd.ts"
+import { endpointBench } from "../testing/endpointBench.ts"
+import type { FarEnd } from "../testing/FarEnd.ts"
+import type { NearEnd } from "../testing/NearEnd.ts"
 
 let far: FarEnd
 let near: NearEnd
-beforeAll(async () => {
-  far = await FarEnd.start()
-  near = await NearEnd.start(far)
-})
-afterAll(async () => {
-  await near.stop()
-  await far.stop()
+endpointBench((ownFar, ownNear) => {
+  far = ownFar
+  near = ownNear
 })
 
 const acquired = () => near.link.pool.acquire("attached", new AbortController().signal, 30_000)

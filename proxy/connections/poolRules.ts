@@ -8,7 +8,7 @@ export interface ConnectionView {
 }
 
 /** A stream that was silent for longer is not known to be alive; its carrier may have died unnoticed. */
-export const heardWithinMillis = 10_000
+const heardWithinMillis = 10_000
 /** For a request that must not run twice, life is proven this recently. */
 export const provenWithinMillis = 2_000
 /** A request that finds no attached connection in this time is answered with 503: well within the 10 s promised in total. */

@@ -1,5 +1,4 @@
-import { Either } from "effect"
-import { defaultClusterAudience, path } from "../../protocol/names.ts"
+import { path } from "../../protocol/names.ts"
 import { refusalFrom } from "../../protocol/status.ts"
 import { WindowBudget } from "../../protocol/stream/WindowBudget.ts"
 import { askThrough } from "../connections/askThrough.ts"
@@ -10,8 +9,7 @@ import { callRelay } from "../relay/callRelay.ts"
 import { RelayClient } from "../relay/RelayClient.ts"
 import type { RelayAccess } from "../relay/relayAccess.ts"
 import type { ClusterSettings } from "../settings/ProxySettings.ts"
-import { mayGoToCluster } from "../tokens/audienceRules.ts"
-import { expectedByCluster } from "../tokens/expectedByCluster.ts"
+import { checkedToken, documentRules } from "../tokens/checkedToken.ts"
 import { ClusterTrust } from "../trust/ClusterTrust.ts"
 import { describedClaims } from "./claims.ts"
 import { Examination, named } from "./Examination.ts"
@@ -58,7 +56,9 @@ export const examine = async (access: RelayAccess): Promise<Examined> => {
 
 const examineCluster = async (examination: Examination, access: RelayAccess, about: ClusterSettings) => {
   const { settings, route, gate, known } = access
-  const { cluster, token, audience, pin } = about
+  const { cluster, pin } = about
+  const { relayAudience, singleAudience } = settings
+  const tokens = { ...about, relayAudience, singleAudience, gate }
   const relay = new RelayClient({
     relay: settings.relay,
     proxy: route.proxy ?? {},
@@ -83,29 +83,14 @@ const examineCluster = async (examination: Examination, access: RelayAccess, abo
     const options = { cluster, relay, known, givenPin: pin, acceptNewPin: false, confirm: undefined }
     const value = await ClusterTrust.establish({
       ...options,
-      accept: (document) => gate.accept(cluster, Object.values(document.audiences)),
-      onTrusted: async (document) => {
-        token.adopt?.(document.audiences)
-        await gate.learn(cluster, Object.values(document.audiences))
-      },
+      ...documentRules(tokens),
     })
     return { detail: `the document is signed by the pinned identity, serial ${value.document.serial}`, value }
   })
-  await examination.check("cluster token", cluster, of("identity"), async () => {
-    const text = await token.current()
-    const { relay: relayUrl, relayAudience, singleAudience } = settings
-    const ownAudience = defaultClusterAudience(relayUrl, cluster)
-    // What an issuer gives was asked for by its audience.
-    const remembered =
-      token.adopt === undefined ? await known.audiences(relayUrl) : new Map<string, readonly string[]>()
-    const about = { cluster, ownAudience, relayAudience, singleAudience, remembered }
-    const audiences = trust?.document.audiences ?? {}
-    for (const verdict of [
-      mayGoToCluster(text, audience, Date.now()),
-      expectedByCluster(text, { ...about, audiences, named: audience }),
-    ])
-      Either.getOrThrowWith(verdict, (refusal) => refusal)
-    return { detail: describedClaims(text, Date.now()), value: true }
+  const checked = await examination.check("cluster token", cluster, of("identity"), async () => {
+    if (trust === undefined) throw new Error("there is no document")
+    const value = await checkedToken(tokens, settings.relay, known, () => trust.document)()
+    return { detail: describedClaims(value, Date.now()), value }
   })
   const connection = await examination.check("stream", cluster, of("agent", "identity"), async () => {
     const roots = trust?.document.roots ?? []
@@ -114,8 +99,8 @@ const examineCluster = async (examination: Examination, access: RelayAccess, abo
     return { detail: `end-to-end TLS with the auth proxy, ${value.pathMillis?.toFixed(0)} ms there and back`, value }
   })
   const timing = await examination.check("auth whoami", cluster, of("cluster token", "stream"), async () => {
-    if (connection === undefined) throw new Error("there is no connection")
-    return await whoAmI(cluster, connection, await token.current())
+    if (connection === undefined || checked === undefined) throw new Error("there is no connection or no token")
+    return await whoAmI(cluster, connection, checked)
   })
   connection?.destroy("examined")
   const pathMillis = connection?.pathMillis

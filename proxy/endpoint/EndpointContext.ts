@@ -7,6 +7,8 @@ export interface EndpointContext {
   readonly cluster: string
   /** Normalised: through which relay the cluster is reached. */
   readonly relay: string
+  /** The settings for that relay, by their name; undefined where there are none. */
+  readonly profile: string | undefined
   readonly pool: ConnectionPool<EndToEndConnection>
   /** The caller's own token for the cluster, as it is now. Rejects with NotAuthenticated. */
   readonly clusterToken: () => Promise<string>

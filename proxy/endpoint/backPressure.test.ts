@@ -1,18 +1,15 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test"
+import { describe, expect, test } from "bun:test"
 import type { ClientRequest, IncomingMessage } from "node:http"
 import type { Socket } from "node:net"
-import { FarEnd } from "../testing/FarEnd.ts"
-import { credential, NearEnd } from "../testing/NearEnd.ts"
+import { endpointBench } from "../testing/endpointBench.ts"
+import type { FarEnd } from "../testing/FarEnd.ts"
+import { credential, type NearEnd } from "../testing/NearEnd.ts"
 
 let far: FarEnd
 let near: NearEnd
-beforeAll(async () => {
-  far = await FarEnd.start()
-  near = await NearEnd.start(far)
-})
-afterAll(async () => {
-  await near.stop()
-  await far.stop()
+endpointBench((ownFar, ownNear) => {
+  far = ownFar
+  near = ownNear
 })
 
 const block = Buffer.alloc(65_536, "x")

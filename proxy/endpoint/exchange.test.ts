@@ -1,17 +1,14 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test"
+import { describe, expect, test } from "bun:test"
 import type { IncomingMessage } from "node:http"
-import { FarEnd } from "../testing/FarEnd.ts"
-import { answer, NearEnd } from "../testing/NearEnd.ts"
+import { endpointBench } from "../testing/endpointBench.ts"
+import type { FarEnd } from "../testing/FarEnd.ts"
+import { answer, type NearEnd } from "../testing/NearEnd.ts"
 
 let far: FarEnd
 let near: NearEnd
-beforeAll(async () => {
-  far = await FarEnd.start()
-  near = await NearEnd.start(far)
-})
-afterAll(async () => {
-  await near.stop()
-  await far.stop()
+endpointBench((ownFar, ownNear) => {
+  far = ownFar
+  near = ownNear
 })
 
 describe("a request through the local endpoint", () => {

@@ -90,7 +90,7 @@ const attempt = async (
 }
 
 const answered = (
-  { pool, cluster, relay }: EndpointContext,
+  { pool, cluster, relay, profile }: EndpointContext,
   connection: EndToEndConnection,
   upstream: http.ClientRequest,
   req: IncomingMessage,
@@ -115,7 +115,7 @@ const answered = (
     }
     const unanswered = (suspended: boolean) => {
       if (headCame) return
-      const refusal = unansweredRefusal({ cluster, relay }, rules, connection.finalFailure, suspended)
+      const refusal = unansweredRefusal({ cluster, relay, profile }, rules, connection.finalFailure, suspended)
       finish(false, { refusal, again: rules.repeatable && !suspended && !hasBody(req) && refusal.code === 503 })
     }
     const onLeft = () => finish(false)

@@ -43,6 +43,6 @@ test("its leaf is for the loopback names only and verifies under it", async () =
   const authority = await localAuthority(join(directory, "state", "local-authority.pem"), new Date())
   const leaf = new X509Certificate((await newLocalLeaf(authority, new Date())).certificatePem)
   expect(leaf.verify(new X509Certificate(authority.certificatePem).publicKey)).toBe(true)
-  expect(leaf.subjectAltName).toBe("IP Address:127.0.0.1, IP Address:0:0:0:0:0:0:0:1, DNS:localhost")
+  expect(leaf.subjectAltName).toBe("DNS:localhost, IP Address:127.0.0.1, IP Address:0:0:0:0:0:0:0:1")
   expect(leaf.ca).toBe(false)
 })

@@ -1,18 +1,15 @@
 /** The auth proxy of a cluster is the cluster's: whatever it answers may spoil its own request and nothing else of this process. */
-import { afterAll, beforeAll, describe, expect, test } from "bun:test"
+import { describe, expect, test } from "bun:test"
 import { once } from "node:events"
-import { FarEnd } from "../testing/FarEnd.ts"
-import { credential, NearEnd } from "../testing/NearEnd.ts"
+import { endpointBench } from "../testing/endpointBench.ts"
+import type { FarEnd } from "../testing/FarEnd.ts"
+import { credential, type NearEnd } from "../testing/NearEnd.ts"
 
 let far: FarEnd
 let near: NearEnd
-beforeAll(async () => {
-  far = await FarEnd.start()
-  near = await NearEnd.start(far)
-})
-afterAll(async () => {
-  await near.stop()
-  await far.stop()
+endpointBench((ownFar, ownNear) => {
+  far = ownFar
+  near = ownNear
 })
 
 const whole = "Content-Length: 2\r\n\r\n{}"

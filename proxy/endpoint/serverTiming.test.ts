@@ -1,16 +1,13 @@
-import { afterAll, beforeAll, expect, test } from "bun:test"
-import { FarEnd } from "../testing/FarEnd.ts"
-import { NearEnd } from "../testing/NearEnd.ts"
+import { expect, test } from "bun:test"
+import { endpointBench } from "../testing/endpointBench.ts"
+import type { FarEnd } from "../testing/FarEnd.ts"
+import type { NearEnd } from "../testing/NearEnd.ts"
 
 let far: FarEnd
 let near: NearEnd
-beforeAll(async () => {
-  far = await FarEnd.start()
-  near = await NearEnd.start(far)
-})
-afterAll(async () => {
-  await near.stop()
-  await far.stop()
+endpointBench((ownFar, ownNear) => {
+  far = ownFar
+  near = ownNear
 })
 
 test("every answer says how long each hop took: this program, the path, the auth proxy and the API server", async () => {

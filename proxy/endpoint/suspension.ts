@@ -4,7 +4,7 @@ import type { EndToEndConnection } from "../connections/EndToEndConnection.ts"
  * How long a written request without an answer waits for its stream to come back, counted from the last sign of life: so much
  * that the honest answer is there within the 10 s that are promised.
  */
-export const answerWithinMillis = 9_500
+const answerWithinMillis = 9_500
 
 export interface Suspension {
   readonly stop: () => void

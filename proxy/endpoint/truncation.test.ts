@@ -1,16 +1,13 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test"
-import { FarEnd } from "../testing/FarEnd.ts"
-import { answer, NearEnd } from "../testing/NearEnd.ts"
+import { describe, expect, test } from "bun:test"
+import { endpointBench } from "../testing/endpointBench.ts"
+import type { FarEnd } from "../testing/FarEnd.ts"
+import { answer, type NearEnd } from "../testing/NearEnd.ts"
 
 let far: FarEnd
 let near: NearEnd
-beforeAll(async () => {
-  far = await FarEnd.start()
-  near = await NearEnd.start(far)
-})
-afterAll(async () => {
-  await near.stop()
-  await far.stop()
+endpointBench((ownFar, ownNear) => {
+  far = ownFar
+  near = ownNear
 })
 
 /** Lets the far end write these bytes on the bare connection and end it, cleanly as far as TLS and TCP can tell. */

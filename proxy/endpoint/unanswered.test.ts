@@ -7,7 +7,7 @@ const refusals = [
   [new NotAuthenticated({ hop: "relay", cause: "TokenExpired", detail: "the relay token expired" }), 401],
   [new RefusedByPolicy({ hop: "relay", cause: "Revoked", detail: "your access was revoked" }), 403],
 ] as const
-const at = { cluster: "edge-1", relay: "https://relay.example.com" }
+const at = { cluster: "edge-1", relay: "https://relay.example.com", profile: undefined }
 const read = requestRules("GET", "/api/v1/pods", false)
 const written = requestRules("POST", "/api/v1/pods", false)
 

@@ -9,7 +9,7 @@ import type { RequestRules } from "./requestRules.ts"
  * with a refusal (`final`): nobody may believe that it did not run.
  */
 export const unansweredRefusal = (
-  at: Pick<EndpointContext, "cluster" | "relay">,
+  at: Pick<EndpointContext, "cluster" | "relay" | "profile">,
   rules: RequestRules,
   final: PathFailure | undefined,
   suspended: boolean,

@@ -59,7 +59,7 @@ interface Asking {
 }
 
 const upgraded = (
-  { cluster, relay, log }: EndpointContext,
+  { cluster, relay, profile, log }: EndpointContext,
   connection: EndToEndConnection,
   token: string,
   { req, socket, ahead, timings }: Asking,
@@ -82,7 +82,12 @@ const upgraded = (
     }
     const unanswered = () =>
       fail(
-        unansweredRefusal({ cluster, relay }, { repeatable: false, longRunning: true }, connection.finalFailure, false),
+        unansweredRefusal(
+          { cluster, relay, profile },
+          { repeatable: false, longRunning: true },
+          connection.finalFailure,
+          false,
+        ),
       )
     const upstream = http.request({
       agent: connection.agent,

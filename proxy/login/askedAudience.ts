@@ -15,7 +15,7 @@ export const askedAudience = (profile: Profile, audience: string): Record<string
 }
 
 /** What a login asks for: an ID token, a refresh token, and the profile's own scopes. */
-export const scopesOf = (profile: Profile, more: readonly string[] = []): string =>
+const scopesOf = (profile: Profile, more: readonly string[] = []): string =>
   [...new Set(["openid", "offline_access", ...(profile.scopes ?? []), ...more])].join(" ")
 
 /** The parameters of a login that shall later give tokens for all these audiences. */

@@ -20,20 +20,22 @@ export interface BrowserLogin {
   readonly exchange: Record<string, string>
   /** Called when a browser may go there. */
   readonly present: (address: string) => void
+  /** A line for the person. */
+  readonly say: (line: string) => void
   /** Tried in this order; then any free one. */
   readonly ports?: readonly number[]
   readonly signal: AbortSignal
 }
 
 /** Ports that a client registration can name: providers that do not ignore the port of a loopback redirect (RFC 8252, 7.3) need it. */
-export const registeredPorts: readonly number[] = [8_000, 18_000]
+const registeredPorts: readonly number[] = [8_000, 18_000]
 
 /** Authorization code with PKCE (S256), state and nonce on a loopback redirect. Rejects with a PathFailure. */
 export const browserLogin = async (login: BrowserLogin) => {
-  const { configuration, issuer, parameters, exchange, present, ports = registeredPorts, signal } = login
+  const { configuration, issuer, parameters, exchange, present, say, ports = registeredPorts, signal } = login
   const verifier = randomPKCECodeVerifier()
   const [state, nonce] = [randomState(), randomNonce()]
-  await using listener = await loopbackListener(ports, state, signal)
+  await using listener = await loopbackListener(ports, state, signal, say)
   const asked = new URLSearchParams(parameters)
   asked.set("redirect_uri", listener.redirect)
   asked.set("response_type", "code")

@@ -7,8 +7,11 @@ import { printable } from "../printable.ts"
 const maxMessageCharacters = 300
 const shown = (text: string) => printable(text, maxMessageCharacters)
 
-/** Any failure of a call to an identity provider. Holds the provider's own error code, never what was sent. */
-export const issuerFailure = (issuer: string, error: unknown): PathFailure => {
+/**
+ * Any failure of a call to an identity provider. Holds the provider's own error code, never what was sent.
+ * @param profile of the login, if it is one
+ */
+export const issuerFailure = (issuer: string, error: unknown, profile?: string): PathFailure => {
   if (isPathFailure(error)) return error
   const hop = "identity-provider"
   if (error instanceof ResponseBodyError || error instanceof AuthorizationResponseError) {
@@ -23,7 +26,7 @@ export const issuerFailure = (issuer: string, error: unknown): PathFailure => {
     return new NotAuthenticated({
       hop,
       cause: "IssuerRefused",
-      detail: `${issuer} said ${shownError}${description}${remedy[error.error] ?? ""}`,
+      detail: `${issuer} said ${shownError}${description}${remedy(profile)[error.error] ?? ""}`,
     })
   }
   const below = error instanceof Error && error.cause !== undefined ? error.cause : error
@@ -46,12 +49,14 @@ export const issuerFailure = (issuer: string, error: unknown): PathFailure => {
 const isBusy = ({ status, error }: ResponseBodyError) =>
   status === 429 || status >= 500 || error === "temporarily_unavailable"
 
-const remedy: Readonly<Record<string, string>> = {
-  invalid_grant: ": the login has ended there. Log in again: clusterconnect login",
-  invalid_target:
-    ": the login did not ask for this audience. Log in again and name the cluster: clusterconnect login CLUSTER…",
-  invalid_client: ": check --client-id",
-  unauthorized_client: ": check that the client may use this grant",
-  access_denied: ": the login was refused there",
-  expired_token: ": nobody confirmed the code in time. Log in again",
+const remedy = (profile: string | undefined): Readonly<Record<string, string>> => {
+  const login = `clusterconnect login${profile === undefined ? "" : ` --profile ${profile}`}`
+  return {
+    invalid_grant: `: the login has ended there. Log in again: ${login}`,
+    invalid_target: `: the login did not ask for this audience. Log in again and name the cluster: ${login} CLUSTER…`,
+    invalid_client: ": check --client-id",
+    unauthorized_client: ": check that the client may use this grant",
+    access_denied: ": the login was refused there",
+    expired_token: ": nobody confirmed the code in time. Log in again",
+  }
 }

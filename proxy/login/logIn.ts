@@ -19,7 +19,7 @@ export interface LogInOptions {
   readonly say: (line: string) => void
   readonly ports?: readonly number[]
   readonly signal?: AbortSignal
-  readonly open?: (...asked: Parameters<typeof openBrowser>) => void
+  readonly open?: (address: string, failed: () => void, opened: DisposableStack) => void
 }
 
 /** A person finds a password and a second factor within this. */
@@ -57,6 +57,7 @@ export const logIn = async (options: LogInOptions): Promise<Session> => {
       })
     : browserLogin({
         ...common,
+        say,
         ...(options.ports === undefined ? {} : { ports: options.ports }),
         // To copy, not to click: a terminal that is clicked at starts a browser with the address in its argument list.
         present: (address) => {

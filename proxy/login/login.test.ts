@@ -144,8 +144,10 @@ test("an answer with another state, and everything else that comes to the loopba
 })
 
 test("an answer counts only from the browser that began: who knows the state and has a code of his own gets nowhere", async () => {
+  const said: string[] = []
   const session = await logIn(
     options({
+      say: (line) => said.push(line),
       open: async (address) => {
         const unasked = new URL("/callback", address).href
         const { back, cookie } = await throughProvider(address)
@@ -155,7 +157,11 @@ test("an answer counts only from the browser that began: who knows the state and
         for (const wrong of [undefined, "", `${name}=`, `${name}=${"A".repeat(22)}`, `x${cookie}`, `${cookie}x`]) {
           const { status, body } = await get(stolen, wrong)
           expect([status, body]).toEqual([400, expect.stringContaining("another browser")])
+          expect(body).toContain("--device-code")
         }
+        // The terminal tells of it too, once: the page sends the person there.
+        const told = said.filter((line) => line.includes("another browser"))
+        expect(told).toEqual([expect.stringContaining("--device-code")])
         expect((await get(back, `other=1; ${cookie}`)).body).toContain("You are logged in")
       },
     }),
@@ -211,6 +217,7 @@ test("who comes before the person's browser and answers with a login of his own 
     issuer: provider.issuer,
     parameters: loginParameters(profile(), audiences),
     exchange: askedAudience(profile(), relayAudience),
+    say: () => {},
     ports: [],
     signal: new AbortController().signal,
     present: (to) => {
@@ -303,7 +310,9 @@ test("many at once never spend one refresh token twice: the provider would end t
 
 test("an audience that the login did not ask for is refused with the way to get it", async () => {
   await loggedIn()
-  await expect(issuing().mint("clusterconnect:relay.example/edge-2")).rejects.toThrow("clusterconnect login CLUSTER")
+  await expect(issuing().mint("clusterconnect:relay.example/edge-2")).rejects.toThrow(
+    "clusterconnect login --profile work CLUSTER",
+  )
 })
 
 test("a login at one provider is never used at another", async () => {

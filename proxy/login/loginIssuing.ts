@@ -45,7 +45,7 @@ export const loginIssuing = ({ name, profile }: NamedProfile, sessions: Sessions
     const configuration = await discovered(session.issuer, session.clientId, route)
     const answer = await refreshTokenGrant(configuration, session.refreshToken, askedAudience(profile, audience)).catch(
       (error: unknown) => {
-        throw issuerFailure(session.issuer, error)
+        throw issuerFailure(session.issuer, error, name)
       },
     )
     const token = profile.use === "id-token" ? answer.id_token : answer.access_token
@@ -53,7 +53,7 @@ export const loginIssuing = ({ name, profile }: NamedProfile, sessions: Sessions
       throw new NotAuthenticated({
         hop: "identity-provider",
         cause: "TokenMissing",
-        detail: `${session.issuer} gave no ID token at a refresh: ask for access tokens, or log in again`,
+        detail: `${session.issuer} gave no ID token at a refresh: ask for access tokens, or log in again: clusterconnect login --profile ${name}`,
       })
     const next: Session = {
       ...session,

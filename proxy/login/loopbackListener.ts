@@ -29,12 +29,13 @@ export interface LoopbackListener extends AsyncDisposable {
 /**
  * Listens on loopback at the first of the ports that is free, else at any. Only an answer with the expected state counts, and only
  * from the browser that opened the address, which a cookie shows (RFC 6749, 10.12): whatever else some page or program on this
- * machine sends changes nothing.
+ * machine sends changes nothing. `say` is for the person, who may wait at the terminal while the browser shows that; a line, once.
  */
 export const loopbackListener = async (
   ports: readonly number[],
   state: string,
   signal: AbortSignal,
+  say: (line: string) => void,
 ): Promise<LoopbackListener> => {
   const came = Promise.withResolvers<URL>()
   came.promise.catch(() => {})
@@ -42,8 +43,9 @@ export const loopbackListener = async (
   const entry = `/${unguessable()}`
   const secret = unguessable()
   let visits = 0
+  let strayTold = false
   const server = http.createServer((req, res) => {
-    const say = (code: number, text: string, more: Record<string, string> = {}) =>
+    const page = (code: number, text: string, more: Record<string, string> = {}) =>
       res
         .writeHead(code, {
           "content-type": "text/html; charset=utf-8",
@@ -52,27 +54,30 @@ export const loopbackListener = async (
           ...more,
         })
         .end(`<!doctype html><title>ClusterConnect</title><p>${text}</p>`)
-    if (req.method !== "GET" || req.headers.host !== new URL(redirect).host) return void say(404, "Nothing is here.")
+    if (req.method !== "GET" || req.headers.host !== new URL(redirect).host) return void page(404, "Nothing is here.")
     if (req.url === entry && provider !== undefined) {
       visits += 1
-      if (visits === 1) return void say(302, "", { location: provider.href, "set-cookie": cookie(secret) })
-      say(410, "This login was begun twice, so it was ended. See the terminal.")
+      if (visits === 1) return void page(302, "", { location: provider.href, "set-cookie": cookie(secret) })
+      page(410, "This login was begun twice, so it was ended. See the terminal.")
       came.reject(enteredTwice())
       return
     }
     const target = req.url ?? ""
     // `//` and the like are no target.
-    if (!URL.canParse(target, redirect)) return void say(404, "Nothing is here.")
+    if (!URL.canParse(target, redirect)) return void page(404, "Nothing is here.")
     const url = new URL(target, redirect)
-    if (url.pathname !== callbackPath) return void say(404, "Nothing is here.")
+    if (url.pathname !== callbackPath) return void page(404, "Nothing is here.")
     if (url.searchParams.get("state") !== state)
-      return void say(400, "This is not the answer to the login that is waiting here.")
-    if (!(req.headers.cookie ?? "").split(/; */).includes(`${cookieName}=${secret}`))
-      return void say(
+      return void page(400, "This is not the answer to the login that is waiting here.")
+    if (!(req.headers.cookie ?? "").split(/; */).includes(`${cookieName}=${secret}`)) {
+      if (!strayTold) say(strayAnswer)
+      strayTold = true
+      return void page(
         400,
-        "This login was begun in another browser, or another profile of it. See the terminal, and begin again.",
+        "This login was begun in another browser, or another profile of it. End it in the terminal and begin again from this one, or with --device-code.",
       )
-    say(
+    }
+    page(
       200,
       url.searchParams.has("error")
         ? "The login was refused. See the terminal."
@@ -116,6 +121,9 @@ export const loopbackListener = async (
 }
 
 const unguessable = () => randomBytes(unguessableBytes).toString("base64url")
+
+const strayAnswer =
+  "An answer to this login came from another browser, or another profile of it, than the one that began, and was not taken. If it was yours, end this login and begin again from that one, or with --device-code"
 
 /** The provider's page with this login's parameters was given out twice: to the person, and to whom else is not known. */
 const enteredTwice = () =>

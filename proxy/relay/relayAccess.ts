@@ -44,7 +44,8 @@ export const accessOf = async (
       ...Object.values(origin.profile?.clusters ?? {}).flatMap(({ audience }) => audience ?? []),
       ...settings.clusters.flatMap(({ audience }) => audience ?? []),
     ],
-    remembered: await known.audiences(settings.relay),
+    relay: settings.relay,
+    known,
     singleAudience: settings.singleAudience,
   })
   return { settings, origin, route: routeOf(settings.caFile, environment), gate, known }

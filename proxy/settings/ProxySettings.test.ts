@@ -43,6 +43,17 @@ describe("settings of proxy", () => {
       clusters: [{ cluster: "edge-1", pin: undefined }],
     })
   })
+  test("carry the profile's name where the relay is the profile's, and not where another relay was given beside it", () => {
+    const profile = { relay: "https://relay.example" }
+    const named = { name: "admin", profile }
+    const name = (relay?: string) => proxySettings({ ...none, relay }, {}, { profile, named }).profile
+    expect([name(), name("https://relay.example/"), name("https://other.example")]).toEqual([
+      "admin",
+      "admin",
+      undefined,
+    ])
+    expect(settings().profile).toBeUndefined()
+  })
   test("send no token over a network in plain text: http is for a relay on this machine", () => {
     for (const relay of ["http://relay.example", "http://10.0.0.7:8080", "http://127.0.0.1.example"])
       expect(detail({ relay })).toContain("https://")

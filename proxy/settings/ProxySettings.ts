@@ -3,6 +3,7 @@ import { isPin, type Pin } from "../../protocol/keys.ts"
 import { defaultClusterAudience, defaultRelayAudience } from "../../protocol/names.ts"
 import { UsageWrong } from "../failures.ts"
 import type { Profile } from "../profiles/Profile.ts"
+import type { NamedProfile } from "../profiles/Profiles.ts"
 import { IssuedClusterToken } from "../tokens/IssuedClusterToken.ts"
 import { type Issuing, issuedRelayToken } from "../tokens/Issuing.ts"
 import { type ClusterTokenSource, fixedToken, readOnce, type TokenSource, tokenFile } from "../tokens/TokenSource.ts"
@@ -43,6 +44,8 @@ export interface ClusterSettings {
 export interface ProxySettings {
   /** Normalised. */
   readonly relay: string
+  /** Whose relay it is: the name of the chosen profile; undefined where another relay was given beside it. */
+  readonly profile: string | undefined
   readonly relayToken: TokenSource
   readonly relayAudience: string
   readonly singleAudience: boolean
@@ -65,6 +68,7 @@ export type Environment = Readonly<Record<string, string | undefined>>
 /** What the chosen profile and the surroundings add to flags and variables (chooseOrigin.ts). */
 export interface Origin {
   readonly profile?: Profile | undefined
+  readonly named?: NamedProfile | undefined
   /** Fetches the tokens that were not given. */
   readonly issuing?: Issuing | undefined
   /** What another process has read, by the path (or `-`) that it was named by, because it can be read only there and once. */
@@ -122,6 +126,7 @@ export const proxySettings = (flags: ProxyFlags, environment: Environment, origi
   }))
   return {
     relay,
+    profile: origin.named?.profile.relay === relay ? origin.named.name : undefined,
     relayToken:
       givenRelayToken(flags, variable, origin.tokensRead) ??
       (singleAudience ? settings[0]?.token : undefined) ??

@@ -77,12 +77,15 @@ export class NearEnd {
     const directory = await mkdtemp(join(tmpdir(), "clusterconnect-proxy-"))
     const logged: string[] = []
     const log = makeLog({ program: "proxy", level: "debug", write: (line) => logged.push(line) })
+    const { known = new KnownClusters(join(directory, "known-clusters.json")) } = options.trust ?? {}
+    const entry = (_: string, cluster: string) => `entry of ${cluster}`
     const gate = new RelayTokenGate({
       source: options.relayTokens ?? fixedToken(options.relayToken ?? jwt({ aud: far.relayAudience }), "test"),
       relayAudience: far.relayAudience,
       defaultRelayAudience: far.relayAudience,
       clusterAudiences: [far.clusterAudience],
-      remembered: options.remembered ?? new Map(),
+      relay: options.relayUrl ?? far.relayUrl,
+      known: { audiences: async (relay) => options.remembered ?? (await known.audiences(relay)), entry },
       singleAudience: options.singleAudience ?? false,
     })
     const clusterToken = options.clusterToken ?? jwt({ aud: far.clusterAudience, jti: "cluster" })
@@ -101,7 +104,7 @@ export class NearEnd {
           relayToken: () => gate.token(),
         }),
         trust: {
-          known: new KnownClusters(join(directory, "known-clusters.json")),
+          known,
           givenPin: far.material.pin,
           acceptNewPin: false,
           confirm: undefined,
@@ -114,7 +117,14 @@ export class NearEnd {
       })
       authority ??= newLocalAuthority(new Date())
       const relay = options.relayUrl ?? far.relayUrl
-      const context = { cluster: far.cluster, relay, pool: link.pool, clusterToken: link.token, log }
+      const context = {
+        cluster: far.cluster,
+        relay,
+        profile: undefined,
+        pool: link.pool,
+        clusterToken: link.token,
+        log,
+      }
       const endpoint = new LocalEndpoint(
         context,
         await newLocalLeaf(await authority, new Date()),

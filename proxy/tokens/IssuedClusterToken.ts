@@ -59,7 +59,7 @@ export class IssuedClusterToken implements ClusterTokenSource {
   /** Of other services' audiences, and those of a form of its own, the issuer has to take care: it was asked for one alone. */
   #isAnothers(audience: string): boolean {
     const { defaultAudience: ownAudience, ...options } = this.#options
-    return otherOwner(audience, { ...options, ownAudience, remembered: new Map() }) !== undefined
+    return otherOwner(audience, { ...options, ownAudience, remembered: new Map(), entry: String }) !== undefined
   }
 
   #sourceFor(audience: string): TokenSource {

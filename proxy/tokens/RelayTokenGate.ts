@@ -1,6 +1,7 @@
 import { Either } from "effect"
 import { readClaims } from "../../identity/readClaims.ts"
 import { NotAuthenticated, RefusedByPolicy } from "../failures.ts"
+import type { KnownClusters } from "../trust/KnownClusters.ts"
 import { mayGoToRelay } from "./audienceRules.ts"
 import type { TokenSource } from "./TokenSource.ts"
 
@@ -11,8 +12,10 @@ export interface RelayTokenRules {
   readonly defaultRelayAudience: string
   /** By default and by the user. */
   readonly clusterAudiences: readonly string[]
-  /** Named by documents of earlier sessions, by cluster. */
-  readonly remembered: ReadonlyMap<string, readonly string[]>
+  /** Normalised; whose clusters `known` is asked for. */
+  readonly relay: string
+  /** What documents named, in earlier sessions or meanwhile to other processes. */
+  readonly known: Pick<KnownClusters, "audiences" | "entry">
   readonly singleAudience: boolean
   readonly nowMillis?: () => number
 }
@@ -22,15 +25,16 @@ export class RelayTokenGate {
   readonly #rules: RelayTokenRules
   /** Audiences that documents named, each with the cluster that named it first. */
   readonly #learnt = new Map<string, string>()
+  #remembered: ReadonlyMap<string, readonly string[]> | undefined
 
   constructor(rules: RelayTokenRules) {
     this.#rules = rules
-    for (const [cluster, audiences] of rules.remembered) this.#add(cluster, audiences)
   }
 
   /** @throws {NotAuthenticated} when there is none that may go to the relay */
   async token(): Promise<string> {
-    const { source, relayAudience, defaultRelayAudience, clusterAudiences, singleAudience } = this.#rules
+    const { source, relay, relayAudience, defaultRelayAudience, clusterAudiences, singleAudience } = this.#rules
+    await this.#remember()
     const { nowMillis = Date.now } = this.#rules
     const token = await source.current()
     const known = {
@@ -38,6 +42,7 @@ export class RelayTokenGate {
       defaultRelay: defaultRelayAudience,
       clusters: clusterAudiences,
       named: this.#learnt,
+      entry: (cluster: string) => this.#rules.known.entry(relay, cluster),
       single: singleAudience,
     }
     Either.getOrThrowWith(mayGoToRelay(token, known, nowMillis()), (refusal) => refusal)
@@ -72,6 +77,14 @@ export class RelayTokenGate {
   async learn(cluster: string, audiences: readonly string[]): Promise<void> {
     this.#add(cluster, audiences)
     await this.token()
+  }
+
+  /** Other processes of the user learn too, while this one runs. */
+  async #remember(): Promise<void> {
+    const remembered = await this.#rules.known.audiences(this.#rules.relay)
+    if (remembered === this.#remembered) return
+    for (const [cluster, audiences] of remembered) this.#add(cluster, audiences)
+    this.#remembered = remembered
   }
 
   /** The relay's own is left out: remembered from a time when one token was allowed for both, it would hold back every token. */

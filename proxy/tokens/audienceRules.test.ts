@@ -1,6 +1,10 @@
 import { expect, test } from "bun:test"
+import { mkdtemp, rm } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { Either } from "effect"
 import { jwt } from "../testing/FarEnd.ts"
+import { KnownClusters } from "../trust/KnownClusters.ts"
 import { mayGoToCluster, mayGoToRelay } from "./audienceRules.ts"
 import { RelayTokenGate, type RelayTokenRules } from "./RelayTokenGate.ts"
 import { fixedToken } from "./TokenSource.ts"
@@ -10,6 +14,7 @@ const known = {
   defaultRelay: "default",
   clusters: ["C", "D"],
   named: new Map([["N", "edge-9"]]),
+  entry: (cluster: string) => `entry of ${cluster}`,
   single: false,
 }
 const now = 1_800_000_000_000
@@ -53,13 +58,15 @@ test("no refusal holds a token", () => {
   const token = jwt({ aud: "X", exp })
   expect(String(Either.getLeft(mayGoToRelay(token, known, now)))).not.toContain(token.slice(0, 20))
 })
-const gateFor = (aud: unknown, more: Partial<RelayTokenRules> = {}) =>
+type Remembered = ReadonlyMap<string, readonly string[]>
+const gateFor = (aud: unknown, more: Partial<RelayTokenRules> & { remembered?: () => Remembered } = {}) =>
   new RelayTokenGate({
     source: fixedToken(jwt({ aud }), "test"),
     relayAudience: "R",
     defaultRelayAudience: "default",
     clusterAudiences: ["C"],
-    remembered: new Map(),
+    relay: "https://relay.example",
+    known: { audiences: async () => more.remembered?.() ?? new Map(), entry: known.entry },
     singleAudience: false,
     ...more,
   })
@@ -88,10 +95,29 @@ test("a document cannot close the gate: one that names an audience of the relay 
   await gateFor("R", { singleAudience: true }).accept("edge-1", ["R"])
 })
 test("what is remembered of a cluster holds a token back from the first call on", async () => {
-  const remembered = new Map([["edge-1", ["R", "x"]]])
+  const remembered = () => new Map([["edge-1", ["R", "x"]]])
   await expect(gateFor(["R", "x"], { remembered }).token()).rejects.toThrow("which a document of cluster edge-1 named")
   // Remembered when one token was allowed for both, or by an earlier version.
   expect(await gateFor("R", { remembered }).token()).toBeString()
   await expect(gateFor("R", { clusterAudiences: ["R"] }).token()).rejects.toThrow("also good at a cluster")
   await expect(gateFor(["R", "default/edge-7"]).token()).rejects.toThrow("also good at a cluster")
+})
+test("what another program learns counts from then on, and the refusal says by whom and where it stands", async () => {
+  const held = await mkdtemp(join(tmpdir(), "clusterconnect-gate-"))
+  try {
+    const memory = new KnownClusters(join(held, "known-clusters.json"))
+    const gate = gateFor(["R", "account"], { known: memory })
+    expect(await gate.token()).toBeString()
+    const seen = { pin: `sha256:${"1".repeat(64)}` as const, serial: 1, audiences: ["account"] }
+    await new KnownClusters(memory.path).remember("https://relay.example", "prod", seen)
+    const refused = await gate.token().catch((error: Error) => error)
+    expect(refused).toMatchObject({ cause: "RelayTokenOpensCluster" })
+    const { message } = refused as Error
+    for (const said of ["cluster prod", `"https://relay.example prod" of ${memory.path}`]) {
+      expect(message).toContain(said)
+      expect(message.indexOf(said)).toBeLessThan(message.indexOf("--single-audience"))
+    }
+  } finally {
+    await rm(held, { recursive: true })
+  }
 })

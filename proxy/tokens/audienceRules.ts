@@ -11,6 +11,8 @@ export interface KnownAudiences {
   readonly clusters: readonly string[]
   /** Those that documents named, now or earlier, each with its cluster. */
   readonly named: ReadonlyMap<string, string>
+  /** For messages: where it stands what a cluster's documents named. */
+  readonly entry: (cluster: string) => string
   /** One token for both was explicitly allowed. */
   readonly single: boolean
 }
@@ -28,6 +30,8 @@ export interface ClusterAudiences {
   readonly singleAudience: boolean
   /** What documents of clusters at this relay named, by cluster. */
   readonly remembered: ReadonlyMap<string, readonly string[]>
+  /** For messages: where it stands what a cluster's documents named. */
+  readonly entry: (cluster: string) => string
 }
 
 /** How every audience begins that nobody chose: `clusterconnect:<relay host>[/<cluster>]`, of this relay or another one. */
@@ -36,13 +40,13 @@ const defaultForm = "clusterconnect:"
 /** Whose audience it is, in words, if not this cluster's: who gets a token that is good for it could act as the user there. */
 export const otherOwner = (
   audience: string,
-  { cluster, ownAudience, relayAudience, singleAudience, remembered }: ClusterAudiences,
+  { cluster, ownAudience, relayAudience, singleAudience, remembered, entry }: ClusterAudiences,
 ): string | undefined => {
   if (singleAudience || audience === ownAudience) return undefined
   if (audience === relayAudience) return "the relay"
   if (audience.startsWith(defaultForm)) return "another cluster or relay"
   const named = [...remembered].find(([other, audiences]) => other !== cluster && audiences.includes(audience))
-  return named === undefined ? undefined : `cluster ${named[0]}, whose document named it`
+  return named === undefined ? undefined : `cluster ${named[0]}, whose document named it: ${entry(named[0])}`
 }
 
 const refused = (hop: "relay" | "auth-proxy", cause: string, detail: string) =>
@@ -96,13 +100,15 @@ export const mayGoToRelay = (
       const isCluster = known.clusters.includes(audience) || relays.some((relay) => audience.startsWith(`${relay}/`))
       if (isCluster) return [JSON.stringify(audience)]
       const named = known.named.get(audience)
-      return named === undefined ? [] : [`${JSON.stringify(audience)}, which a document of cluster ${named} named`]
+      return named === undefined
+        ? []
+        : [`${JSON.stringify(audience)}, which a document of cluster ${named} named: ${known.entry(named)}`]
     })
     if (opened.length > 0)
       return refused(
         "relay",
         "RelayTokenOpensCluster",
-        `the relay token is also good at a cluster (${opened.join("; ")}), so the relay could act as you there. It was not sent: use one token per audience, or --single-audience if that is what you want`,
+        `the relay token is also good at a cluster (${opened.join("; ")}), so the relay could act as you there. It was not sent: use one token per audience; have what a document names wrongly taken out of it by that cluster's operator, and take it out of the entry then; or give --single-audience if one token for both is what you want`,
       )
     return Either.right(claims)
   })

@@ -9,6 +9,7 @@ const relay = "clusterconnect:relay.example"
 const lab = `${relay}/lab`
 const prod = `${relay}/prod`
 
+const entry = (cluster: string) => `entry of ${cluster}`
 /** At the cluster `lab`. */
 const verdict = (aud: unknown, more: Partial<ClusterExpectation> = {}, claims: Record<string, unknown> = {}) =>
   Either.match(
@@ -20,6 +21,7 @@ const verdict = (aud: unknown, more: Partial<ClusterExpectation> = {}, claims: R
       named: undefined,
       audiences: { [issuer]: lab },
       remembered: new Map(),
+      entry,
       ...more,
     }),
     { onLeft: (refusal) => refusal.cause, onRight: () => "sent" },
@@ -79,13 +81,14 @@ describe("a token that was brought", () => {
         Either.getLeft(
           expectedByCluster(jwt({ aud }), {
             ...{ cluster: "lab", ownAudience: lab, relayAudience: relay, singleAudience: false, named: undefined },
-            ...{ audiences: {}, remembered },
+            ...{ audiences: {}, remembered, entry },
           }),
         ),
       )
     for (const said of ["account", lab, "--audience"]) expect(refusal("account")).toContain(said)
     const others = refusal([lab, "api://prod"], new Map([["prod", ["api://prod"]]]))
-    for (const said of ["api://prod", "cluster prod", "lab", "--audience"]) expect(others).toContain(said)
+    for (const said of ["api://prod", "cluster prod", "entry of prod", "lab", "--audience"])
+      expect(others).toContain(said)
     expect(others).not.toContain(jwt({ aud: [lab, "api://prod"] }).slice(0, 20))
   })
 })

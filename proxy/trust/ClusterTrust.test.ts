@@ -7,6 +7,7 @@ import { join } from "node:path"
 import { type ClusterDocument, signDocument, successionSignature } from "../../protocol/document.ts"
 import { newKey, type Pin, pinOf, spkiOf } from "../../protocol/keys.ts"
 import { newMaterial } from "../../protocol/material.ts"
+import { RefusedByPolicy } from "../failures.ts"
 import type { RelayClient } from "../relay/RelayClient.ts"
 import { ClusterTrust } from "./ClusterTrust.ts"
 import { KnownClusters } from "./KnownClusters.ts"
@@ -97,6 +98,112 @@ describe("an identity that another one took over from", () => {
     shown = documentOf(first)
     expect(await outcome(client(pin(first)))).toBe("IdentityRetired")
   })
+  describe("when the user has given another pin meanwhile, whose identity neither signed nor was signed", () => {
+    const stranger = newKey()
+    const stray = async () => {
+      await retire()
+      shown = documentOf(stranger)
+      expect(await outcome(client(pin(stranger)))).toBe(pin(stranger))
+    }
+    test("stands for its own successor: that one is trusted by the old pin, the stranger is not", async () => {
+      await stray()
+      expect(await outcome(client(pin(first)))).toBe("IdentityChanged")
+      for (const after of [first, undefined]) {
+        shown = documentOf(second, after)
+        expect(await outcome(client(pin(first)))).toBe(pin(second))
+        shown = documentOf(stranger)
+        expect(await outcome(client(pin(first)))).toBe("IdentityChanged")
+        expect(await outcome(client(pin(stranger)))).toBe(pin(stranger))
+      }
+    })
+    test("stands for its successor's successor too, and cannot name another one", async () => {
+      await retire()
+      shown = documentOf(third, second)
+      expect(await outcome(client(pin(first)))).toBe(pin(third))
+      shown = documentOf(stranger)
+      expect(await outcome(client(pin(stranger)))).toBe(pin(stranger))
+      shown = documentOf(newKey(), first)
+      expect(await outcome(client(pin(first)))).toBe("IdentityChanged")
+      shown = documentOf(third)
+      expect(await outcome(client(pin(first)))).toBe(pin(third))
+    })
+    test("stays retired itself", async () => {
+      await stray()
+      shown = documentOf(first)
+      for (const given of [undefined, pin(first), pin(second), pin(stranger)])
+        expect(await outcome(client(given))).toBe("IdentityRetired")
+    })
+    test("without a word of its successor, as an earlier version wrote, it is followed from where it stands", async () => {
+      await stray()
+      const contents = JSON.parse(await readFile(known.path, "utf8"))
+      delete contents.clusters[`${relayUrl} ${cluster}`].successors
+      await writeFile(known.path, JSON.stringify(contents))
+      expect(await outcome(client(pin(first)))).toBe("IdentityChanged")
+      shown = documentOf(first)
+      expect(await outcome(client(pin(first)))).toBe("IdentityRetired")
+      shown = documentOf(second, first)
+      expect(await outcome(client(pin(first)))).toBe(pin(second))
+    })
+  })
+  test("stands for the one that the user's own word says, where it has signed a thief's too", async () => {
+    const thief = newKey()
+    shown = documentOf(first)
+    await client(pin(first))
+    shown = documentOf(thief, first)
+    expect(await outcome(client(pin(first)))).toBe(pin(thief))
+    shown = documentOf(second, first)
+    expect(await outcome(client(pin(second)))).toBe(pin(second))
+    expect(await outcome(client(pin(first)))).toBe(pin(second))
+    shown = documentOf(thief, first)
+    expect(await outcome(client(pin(first)))).toBe("IdentityChanged")
+  })
+  test("is not forgotten because a stranger names made-up predecessors, and neither is the next one that is retired", async () => {
+    await retire()
+    const stranger = newKey()
+    for (let made = 0; made < 20; made += 1) {
+      shown = documentOf(stranger, newKey())
+      expect(await outcome(client(pin(stranger)))).toBe(pin(stranger))
+    }
+    const next = newKey()
+    shown = documentOf(next, stranger)
+    expect(await outcome(client(pin(stranger)))).toBe(pin(next))
+    for (const key of [first, stranger]) {
+      shown = documentOf(key)
+      expect(await outcome(client(pin(key)))).toBe("IdentityRetired")
+    }
+  })
+  test("is retired for whoever was given its pin, however many made-up ones are known by then", async () => {
+    const stranger = newKey()
+    for (let made = 0; made < 10; made += 1) {
+      shown = documentOf(stranger, newKey())
+      await client(pin(stranger))
+    }
+    shown = documentOf(second, first)
+    expect(await outcome(client(pin(first)))).toBe(pin(second))
+    shown = documentOf(first)
+    expect(await outcome(client(pin(first)))).toBe("IdentityRetired")
+  })
+  test("is remembered for good: when there is room for no more, the next succession is refused, and the memory stays", async () => {
+    let last = first
+    shown = documentOf(last)
+    expect(await outcome(client(pin(first)))).toBe(pin(first))
+    for (let time = 0; time < 64; time += 1) {
+      const next = newKey()
+      shown = documentOf(next, last)
+      expect(await outcome(client(pin(first)))).toBe(pin(next))
+      last = next
+    }
+    const before = await remembered()
+    shown = documentOf(newKey(), last)
+    const refused = await client(pin(first)).catch((error: Error) => error)
+    expect(refused).toMatchObject({ _tag: "RefusedByPolicy", cause: "TooManySuccessions" })
+    expect((refused as Error).message).toContain(known.path)
+    expect(await remembered()).toEqual(before)
+    shown = documentOf(last)
+    expect(await outcome(client(pin(first)))).toBe(pin(last))
+    shown = documentOf(first)
+    expect(await outcome(client(pin(first)))).toBe("IdentityRetired")
+  })
   test("is known as retired to a client that came after the succession", async () => {
     shown = documentOf(second, first)
     expect(await outcome(client(pin(second)))).toBe(pin(second))
@@ -148,4 +255,33 @@ describe("an identity that another one took over from", () => {
     await writeFile(known.path, JSON.stringify(contents))
     expect(await outcome(client(pin(first)))).toBe(pin(first))
   })
+})
+
+test("an older document is refused also where the given pin is the one before the remembered identity", async () => {
+  const [before, now] = [newKey(), newKey()]
+  const old = documentOf(now, before)
+  shown = documentOf(now)
+  await client(pin(now))
+  shown = old
+  expect(await outcome(client(pin(before)))).toBe("SerialLower")
+})
+test("a running client keeps to the identity that it began with, although another program was told another pin", async () => {
+  const [own, stranger] = [newKey(), newKey()]
+  shown = documentOf(own)
+  const trust = await client()
+  shown = documentOf(stranger)
+  expect(await outcome(client(pin(stranger)))).toBe(pin(stranger))
+  await expect(trust.refresh()).rejects.toMatchObject({ cause: "IdentityChanged" })
+  shown = documentOf(own)
+  expect(pinOf((await trust.refresh()).identityKey)).toBe(pin(own))
+})
+test("what a document names is remembered although its visit was refused: its cluster takes such tokens all the same", async () => {
+  const own = newKey()
+  shown = documentOf(own, undefined, { audiences: { "https://idp.example": "account" } })
+  const onTrusted = async () => {
+    throw new RefusedByPolicy({ hop: "proxy", cause: "AudienceNotOwn", detail: "" })
+  }
+  const options = { cluster, relay, known, givenPin: pin(own), acceptNewPin: false, confirm: undefined, onTrusted }
+  expect(await outcome(ClusterTrust.establish(options))).toBe("AudienceNotOwn")
+  expect(await remembered()).toMatchObject({ pin: pin(own), audiences: ["account"] })
 })

@@ -3,7 +3,7 @@ import { type ClusterDocument, identityFollows, openDocument, trustDocument } fr
 import { type Pin, pinOf } from "../../protocol/keys.ts"
 import { PathBroken, RefusedByPolicy } from "../failures.ts"
 import type { RelayClient } from "../relay/RelayClient.ts"
-import { identityRetired, type KnownCluster, type KnownClusters } from "./KnownClusters.ts"
+import { identityRetired, type KnownCluster, type KnownClusters, type Sighting } from "./KnownClusters.ts"
 import { pinDecision } from "./pinDecision.ts"
 
 /** What a person is shown before a pin is remembered. */
@@ -85,8 +85,10 @@ export class ClusterTrust {
       // First, so that a token which the document shows to be too powerful goes nowhere any more.
       await onTrusted?.(document)
     } finally {
-      // Then too: the next start must know before it sends that token again.
-      await known.remember(relay.relay, cluster, memoryOf(document))
+      // Then too, also where it was refused for the audience that it asks for (AudienceNotOwn): the document is the cluster's own word
+      // that it takes tokens for these, visited or not, so the next start must know before it sends one to the relay. And an identity
+      // is retired by its signature, not by the visit. What `accept` refuses is not remembered: it would close the way for good.
+      await known.remember(relay.relay, cluster, sightingOf(document, pin))
     }
     this.#document = document
     this.#fetchedAt = performance.now()
@@ -95,12 +97,12 @@ export class ClusterTrust {
 
   async #pin(text: string, remembered: KnownCluster | undefined): Promise<Pin> {
     const { givenPin, acceptNewPin, confirm, cluster, relay } = this.#options
-    // An identity that was followed from the given pin while this program runs is as good as the given one.
+    // A running program keeps to the identity that it began with, or followed, whatever another program was told meanwhile.
     const followed = this.#document === undefined ? undefined : pinOf(this.#document.identityKey)
     const decision = pinDecision({
       given: followed ?? givenPin,
       remembered: remembered?.pin as Pin | undefined,
-      retired: remembered?.formerPins ?? [],
+      successors: remembered?.successors ?? {},
       interactive: confirm !== undefined,
       acceptNewPin,
     })
@@ -127,18 +129,19 @@ const identityOf = (text: string): Pin | undefined =>
 const serialToBeat = (identity: Pin | undefined, pin: Pin, remembered: KnownCluster | undefined): number | undefined =>
   remembered !== undefined && (remembered.pin === pin || remembered.pin === identity) ? remembered.serial : undefined
 
-const memoryOf = (document: ClusterDocument): KnownCluster => {
-  const retired = retiredBy(document)
+/** @param trustedBy the pin by which it was */
+const sightingOf = (document: ClusterDocument, trustedBy: Pin): Sighting => {
+  const predecessor = predecessorOf(document)
   return {
     pin: pinOf(document.identityKey),
     serial: document.serial,
     audiences: [...new Set(Object.values(document.audiences))],
-    ...(retired === undefined ? {} : { formerPins: [retired] }),
+    ...(predecessor === undefined ? {} : { predecessor: { pin: predecessor, pinned: predecessor === trustedBy } }),
   }
 }
 
-/** The identity that has signed this one as its successor: from now on it stands for nobody, whoever pinned it. */
-const retiredBy = (document: ClusterDocument): Pin | undefined => {
+/** The identity that has signed this one as its successor: from now on it stands for nobody else, whoever pinned it. */
+const predecessorOf = (document: ClusterDocument): Pin | undefined => {
   const previous = document.previousIdentity?.key
   if (previous === undefined || previous === document.identityKey) return undefined
   return identityFollows(document, (identity) => identity === previous) ? pinOf(previous) : undefined

@@ -34,24 +34,62 @@ test("the serial never falls and audiences add up; another pin starts the serial
   await known.remember(relay, "a", { pin: pin("2"), serial: 1, audiences: [] })
   expect(await known.find(relay, "a")).toEqual({ pin: pin("2"), serial: 1, audiences: ["y", "x"] })
 })
-test("former identities add up, whatever pin comes next, and none of them takes the place of one that came after it", async () => {
-  const remember = (now: string, former: readonly string[] = []) =>
+test("former identities add up with their successors, whatever pin comes next, and none of them takes the place of one that came after it", async () => {
+  const remember = (now: string, former?: string, pinned = true) =>
     known.remember(relay, "a", {
       ...{ pin: pin(now), serial: 1, audiences: [] },
-      ...(former.length === 0 ? {} : { formerPins: former.map(pin) }),
+      ...(former === undefined ? {} : { predecessor: { pin: pin(former), pinned } }),
     })
-  const former = async () => (await known.find(relay, "a"))?.formerPins
-  await remember("2", ["1"])
+  await remember("2", "1")
   await remember("2")
-  await remember("3", ["2"])
-  expect(await former()).toEqual([pin("2"), pin("1")])
+  await remember("3", "2", false)
+  const line = { formerPins: [pin("2"), pin("1")], successors: { [pin("1")]: pin("2"), [pin("2")]: pin("3") } }
+  expect(await known.find(relay, "a")).toMatchObject(line)
   await remember("9")
-  expect(await former()).toEqual([pin("2"), pin("1")])
+  expect(await known.find(relay, "a")).toMatchObject({ pin: pin("9"), ...line })
   // As by a program that read the memory before the succession was seen.
   for (const retired of ["1", "2"])
     await expect(remember(retired)).rejects.toMatchObject({ cause: "IdentityRetired", hop: "relay" })
   expect((await known.find(relay, "a"))?.pin).toBe(pin("9"))
   await known.remember("https://other.example", "a", { pin: pin("1"), serial: 1, audiences: [] })
+})
+test("a made-up predecessor takes no place that one needs which was pinned or remembered here, or is known already", async () => {
+  const remember = (now: string, former: string, pinned: boolean) =>
+    known.remember(relay, "a", {
+      ...{ pin: pin(now), serial: 1, audiences: [], predecessor: { pin: pin(former), pinned } },
+    })
+  const memory = async () => await known.find(relay, "a")
+  const madeUp = ["1", "2", "3", "4", "5", "6", "7", "8"]
+  for (const made of [...madeUp, "9"]) await remember("a", made, false)
+  expect((await memory())?.formerPins).toEqual(madeUp.map(pin).toReversed())
+  await remember("b", "a", false)
+  await remember("b", "c", true)
+  expect((await memory())?.formerPins?.slice(0, 2)).toEqual([pin("c"), pin("a")])
+  await remember("d", "1", false)
+  expect((await memory())?.successors).toMatchObject({
+    [pin("1")]: pin("d"),
+    [pin("2")]: pin("a"),
+    [pin("a")]: pin("b"),
+  })
+})
+test("the file never becomes larger than what is read again: then it is an error that names it, and stays as it is", async () => {
+  const document = (name: string) => ({ pin: pin("1"), serial: 1, audiences: [`${name}${"x".repeat(1024 * 1024)}`] })
+  for (const cluster of ["a", "b", "c"]) await known.remember(relay, cluster, document(cluster))
+  const before = readFileSync(known.path, "utf8")
+  const refused = await known.remember(relay, "d", document("d")).catch((error: Error) => error)
+  expect(refused).toBeInstanceOf(LocalFailure)
+  for (const said of [known.path, `"${relay} d"`]) expect((refused as Error).message).toContain(said)
+  expect(readFileSync(known.path, "utf8")).toBe(before)
+  await known.remember(relay, "a", { ...document("a"), predecessor: { pin: pin("2"), pinned: true } })
+  expect((await known.find(relay, "a"))?.formerPins).toEqual([pin("2")])
+})
+test("what another process learns is seen at the next question; until then nothing is read again", async () => {
+  await known.remember(relay, "a", { pin: pin("1"), serial: 1, audiences: ["x"] })
+  const first = await known.audiences(relay)
+  expect(await known.audiences(relay)).toBe(first)
+  await new KnownClusters(known.path).remember(relay, "b", { pin: pin("2"), serial: 1, audiences: ["y"] })
+  expect((await known.audiences(relay)).get("b")).toEqual(["y"])
+  expect((await known.find(relay, "b"))?.pin).toBe(pin("2"))
 })
 test("an audience is the cluster's that named it first at its relay: a later document takes it from nobody", async () => {
   const document = (audiences: readonly string[]) => ({ pin: pin("1"), serial: 1, audiences })
@@ -88,15 +126,10 @@ test("a damaged file is an error that names it, and stays as it is", async () =>
 })
 
 test("a given pin decides, then a remembered one, then the flag, then a person, then nobody", () => {
-  const none = { given: undefined, remembered: undefined, retired: [], interactive: false, acceptNewPin: false }
+  const none = { given: undefined, remembered: undefined, successors: {}, interactive: false, acceptNewPin: false }
   expect(pinDecision({ ...none, given: pin("1"), remembered: pin("2"), acceptNewPin: true })).toEqual({
     use: pin("1"),
     because: "given",
-  })
-  // The remembered identity took over from the given one, by a signature that was seen: going back would be the thief's way.
-  expect(pinDecision({ ...none, given: pin("1"), remembered: pin("2"), retired: [pin("1")] })).toEqual({
-    use: pin("2"),
-    because: "remembered",
   })
   expect(pinDecision({ ...none, remembered: pin("2"), acceptNewPin: true, interactive: true })).toEqual({
     use: pin("2"),
@@ -105,4 +138,21 @@ test("a given pin decides, then a remembered one, then the flag, then a person, 
   expect(pinDecision({ ...none, acceptNewPin: true, interactive: true })).toEqual({ otherwise: "accept" })
   expect(pinDecision({ ...none, interactive: true })).toEqual({ otherwise: "ask" })
   expect(pinDecision(none)).toEqual({ otherwise: "refuse" })
+})
+test("a given pin stands for the end of its own line, whichever identity is remembered: a successor, not a stranger", () => {
+  const successors = { [pin("1")]: pin("2"), [pin("2")]: pin("3"), [pin("8")]: pin("9") }
+  const use = (given: string, remembered: string, more: Readonly<Record<string, string>> = successors) => {
+    const situation = { given: pin(given), remembered: pin(remembered), successors: more }
+    return pinDecision({ ...situation, interactive: true, acceptNewPin: true })
+  }
+  for (const remembered of ["3", "9", "7"]) {
+    for (const given of ["1", "2"]) expect(use(given, remembered)).toEqual({ use: pin("3"), because: "succession" })
+    expect(use("3", remembered)).toEqual({ use: pin("3"), because: "given" })
+    expect(use("8", remembered)).toEqual({ use: pin("9"), because: "succession" })
+  }
+  expect(use("1", "9", {})).toEqual({ use: pin("1"), because: "given" })
+  expect(use("1", "9", { [pin("1")]: pin("2"), [pin("2")]: pin("1") })).toEqual({
+    use: pin("2"),
+    because: "succession",
+  })
 })

@@ -1,7 +1,10 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test"
+import { writeFileSync } from "node:fs"
 import { writeFile } from "node:fs/promises"
+import { join } from "node:path"
 import { FarEnd, jwt } from "../../proxy/testing/FarEnd.ts"
 import { Home, ProxyProcess } from "../../proxy/testing/ProxyProcess.ts"
+import { KnownClusters } from "../../proxy/trust/KnownClusters.ts"
 
 let far: FarEnd
 let home: Home
@@ -21,6 +24,8 @@ afterEach(async () => {
   await far.stop()
   await home[Symbol.asyncDispose]()
 })
+
+const memory = () => new KnownClusters(join(home.configuration, "known-clusters.json"))
 
 interface Report {
   readonly checks: readonly {
@@ -84,6 +89,38 @@ describe("doctor", () => {
     far.publish({ audiences: { "https://idp.example": "another" }, serial: far.material.document.serial + 1 })
     const { report } = await doctor()
     expect(detail(report, "edge-1: cluster token")).toContain("expected another")
+  })
+
+  test("refuses a document that takes what the relay is sent, and remembers nothing of it", async () => {
+    far.publish({ audiences: { "https://idp.example": far.relayAudience } })
+    const { code, problems, report } = await doctor()
+    expect([code, problems]).toEqual([4, ["edge-1: identity"]])
+    expect(detail(report, "edge-1: identity")).toContain("--single-audience")
+    expect(await memory().find(far.relayUrl, far.cluster)).toBeUndefined()
+  })
+
+  test("knows of a brought token that another cluster's document named what it is for, as every command does", async () => {
+    const pin = `sha256:${"1".repeat(64)}` as const
+    await memory().remember(far.relayUrl, "prod", { pin, serial: 1, audiences: ["api://prod"] })
+    await writeFile(home.tokenFile, jwt({ aud: [far.clusterAudience, "api://prod"] }))
+    const { code, problems, report } = await doctor()
+    expect([code, problems]).toEqual([3, ["edge-1: cluster token"]])
+    expect(detail(report, "edge-1: cluster token")).toContain(`"${far.relayUrl} prod" of ${memory().path}`)
+    expect(far.requests).toEqual([])
+  })
+
+  test("sends the token that it has looked at, and not what its file holds by then", async () => {
+    const looked = jwt({ aud: far.clusterAudience, jti: "looked-at" })
+    await writeFile(home.tokenFile, looked)
+    far.refuses = (req) => {
+      if (req.headers.upgrade !== undefined) writeFileSync(home.tokenFile, jwt({ aud: "another-cluster" }))
+      return undefined
+    }
+    const { code } = await doctor()
+    expect(code).toBe(0)
+    expect(far.requests.flatMap(({ rawHeaders }) => rawHeaders).filter((one) => one.startsWith("Bearer "))).toEqual([
+      `Bearer ${looked}`,
+    ])
   })
 
   test("a relay token that opens a cluster is not sent; nothing after it is guessed", async () => {
