@@ -3,13 +3,13 @@
 export { Admission, type AdmissionLimits, type Refusal } from "./listener/Admission.ts"
 export { addressBlock } from "./listener/addressBlock.ts"
 export { holdBody, releaseBody, stopReading } from "./listener/bodyFlow.ts"
+export { HANDSHAKE_TIMEOUT_MILLIS } from "./listener/Handshakes.ts"
 export { type ConnectionEnd, HttpFront, type HttpFrontOptions } from "./listener/HttpFront.ts"
 export { faultText, type HeadFault, headFault } from "./listener/headFault.ts"
 export { HTTP_FRONT_LIMITS, type HttpFrontLimits } from "./listener/httpFrontLimits.ts"
 export { type KeyPairFiles, KeyPairInvalid, type LoadedKeyPair, readKeyPair } from "./listener/keyPair.ts"
 export {
   ADMISSION_LIMITS,
-  HANDSHAKE_TIMEOUT_MILLIS,
   Listener,
   type ListenerEvent,
   type ListenerOptions,

@@ -4,6 +4,7 @@ import { Effect, type Scope } from "effect"
 import { type WatchedFiles, watchFiles } from "../files/watchFiles.ts"
 import { ListenFailed } from "../HealthServer.ts"
 import { Admission, type AdmissionLimits, type Refusal } from "./Admission.ts"
+import { Handshakes } from "./Handshakes.ts"
 import { type ConnectionEnd, HttpFront, type HttpFrontOptions } from "./HttpFront.ts"
 import { type KeyPairFiles, KeyPairInvalid, readKeyPair } from "./keyPair.ts"
 
@@ -32,9 +33,6 @@ export type ListenerEvent =
   | { readonly type: "certificateReloaded"; readonly notAfter: string; readonly fingerprint256: string }
   | { readonly type: "certificateRefused"; readonly error: KeyPairInvalid }
 
-/** Several round trips of the slowest link, and time to compute: whoever is not through TLS by then holds a socket for nothing. */
-export const HANDSHAKE_TIMEOUT_MILLIS = 10_000
-
 /**
  * 1,024 handshakes at 0.25 ms of CPU are served in a quarter of a second, so honest peers never meet the limit; each costs
  * some 60 KiB while it waits, 64 MiB in all. An address may hold an eighth of them, enough for a NAT with a fleet of runners.
@@ -52,7 +50,7 @@ export class Listener {
   readonly #front: HttpFront
   readonly #admission: Admission
   readonly #options: ListenerOptions
-  readonly #handshaking = new Map<net.Socket, ReturnType<typeof setTimeout>>()
+  readonly #handshakes: Handshakes
   #leaf: { readonly notAfter: string; readonly fingerprint256: string } | undefined
   #watched: WatchedFiles | undefined
   /** Why the files' present content is not in use. */
@@ -74,6 +72,10 @@ export class Listener {
       isAuthenticated: (socket) => !authenticates || this.#admission.isAuthenticated(socket),
       onEnd: (end, socket) => options.onEvent?.({ type: "ended", end, remoteAddress: socket.remoteAddress }),
     })
+    this.#handshakes = new Handshakes(
+      (socket, code) => options.onEvent?.({ type: "handshakeFailed", code, remoteAddress: socket.remoteAddress }),
+      options.handshakeTimeoutMillis,
+    )
     this.#server = options.tls
       ? this.#secure(options.tls)
       : net.createServer((socket) => this.#admit(socket) && this.#front.serve(socket))
@@ -121,7 +123,7 @@ export class Listener {
     return {
       connections: this.#admission.connections,
       unauthenticated: this.#admission.unauthenticated,
-      handshaking: this.#handshaking.size,
+      handshaking: this.#handshakes.count,
       upgraded: this.#front.upgraded,
     }
   }
@@ -169,7 +171,7 @@ export class Listener {
   async close(graceMillis = 0): Promise<void> {
     this.#watched?.close()
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()))
-    for (const socket of this.#handshaking.keys()) socket.destroy()
+    this.#handshakes.destroyAll()
     await this.#front.close(graceMillis)
     await closed
   }
@@ -185,16 +187,15 @@ export class Listener {
     })
     // On Bun `connection` brings the very TLSSocket that `secureConnection` brings when its handshake is done.
     server.on("connection", (socket: net.Socket) => {
-      if (this.#admit(socket)) this.#handshake(socket)
+      if (this.#admit(socket)) this.#handshakes.begin(socket)
     })
     server.on("secureConnection", (socket) => {
-      if (!this.#settle(socket)) return void socket.destroy()
+      if (!this.#handshakes.settle(socket)) return void socket.destroy()
       this.#front.serve(socket)
     })
     server.on("tlsClientError", (error: NodeJS.ErrnoException, socket) => {
-      const failing = this.#settle(socket)
+      this.#handshakes.fail(socket, error.code ?? "UNKNOWN")
       socket.destroy()
-      if (failing) this.#failed(socket, error.code ?? "UNKNOWN")
     })
     this.#watched = watchFiles([files.certFile, files.keyFile], () => void this.reload(), files)
     return server
@@ -206,26 +207,6 @@ export class Listener {
     this.#options.onEvent?.({ type: "refused", limit, remoteAddress: socket.remoteAddress })
     socket.on("error", () => {}).destroy()
     return false
-  }
-
-  #handshake(socket: net.Socket): void {
-    const late = setTimeout(() => {
-      this.#settle(socket)
-      this.#failed(socket, "HANDSHAKE_TIMEOUT")
-      socket.destroy()
-    }, this.#options.handshakeTimeoutMillis ?? HANDSHAKE_TIMEOUT_MILLIS)
-    this.#handshaking.set(socket, late)
-    socket.on("error", () => {})
-    socket.once("close", () => this.#settle(socket))
-  }
-
-  #settle(socket: net.Socket): boolean {
-    clearTimeout(this.#handshaking.get(socket))
-    return this.#handshaking.delete(socket)
-  }
-
-  #failed(socket: net.Socket, code: string): void {
-    this.#options.onEvent?.({ type: "handshakeFailed", code, remoteAddress: socket.remoteAddress })
   }
 
   #listen(): Promise<void> {
