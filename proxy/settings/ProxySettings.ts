@@ -6,9 +6,10 @@ import type { Profile } from "../profiles/Profile.ts"
 import type { NamedProfile } from "../profiles/Profiles.ts"
 import { IssuedClusterToken } from "../tokens/IssuedClusterToken.ts"
 import { type Issuing, issuedRelayToken } from "../tokens/Issuing.ts"
-import { type ClusterTokenSource, fixedToken, readOnce, type TokenSource, tokenFile } from "../tokens/TokenSource.ts"
+import type { ClusterTokenSource, TokenSource } from "../tokens/TokenSource.ts"
 import { checkedClusterName } from "./checkedClusterName.ts"
 import { clusterValues } from "./clusterValues.ts"
+import { clusterTokens, givenRelayToken, missingRelayToken, missingToken } from "./givenTokens.ts"
 import { normalisedRelay } from "./normalisedRelay.ts"
 
 /** The flags of `proxy` as given; undefined where a flag is absent. */
@@ -145,8 +146,6 @@ export const proxySettings = (flags: ProxyFlags, environment: Environment, origi
   }
 }
 
-type Variable = (name: string) => string | undefined
-
 const distinctClusters = (names: readonly string[]) => {
   for (const name of names) checkedClusterName(name)
   if (new Set(names).size !== names.length) throw new UsageWrong({ detail: "a cluster is named twice" })
@@ -162,71 +161,6 @@ const holdMillis = (seconds: number | undefined): number => {
   throw new UsageWrong({
     detail: `--hold ${seconds}: expected 1 to ${longestHoldSeconds} seconds; it may only shorten the time`,
   })
-}
-
-const clusterTokens = (
-  flags: ProxyFlags,
-  variable: Variable,
-  clusters: readonly string[],
-  read: Origin["tokensRead"],
-) => {
-  const sources = (
-    name: string,
-    values: string | undefined,
-    source: (value: string) => TokenSource,
-  ): ReadonlyMap<string, TokenSource> =>
-    new Map([...clusterValues(name, values, clusters)].map(([cluster, value]) => [cluster, source(value)]))
-  const file = (name: string) => (path: string) => fileOrInput(path, "auth-proxy", name, read)
-  const fixed = (name: string) => (token: string) => fixedToken(token, name)
-  if (flags.token !== undefined) return sources("--token", flags.token, fixed("--token"))
-  if (flags.tokenFile !== undefined) return sources("--token-file", flags.tokenFile, file("--token-file"))
-  const [token, path] = ["CLUSTERCONNECT_TOKEN", "CLUSTERCONNECT_TOKEN_FILE"]
-  if (variable(token) !== undefined) return sources(token, variable(token), fixed(token))
-  return sources(path, variable(path), file(path))
-}
-
-const missingToken = (cluster: string, several: boolean): never => {
-  const form = several ? ` in the form ${cluster}=VALUE` : ""
-  throw new UsageWrong({
-    detail: `no token for cluster ${cluster}: log in (clusterconnect login), give --token-file PATH, or set CLUSTERCONNECT_TOKEN_FILE or CLUSTERCONNECT_TOKEN${form}`,
-  })
-}
-
-const givenRelayToken = (
-  flags: ProxyFlags,
-  variable: Variable,
-  read: Origin["tokensRead"],
-): TokenSource | undefined => {
-  const file = (path: string, name: string) => fileOrInput(path, "relay", name, read)
-  if (flags.relayTokenFile !== undefined) {
-    if (flags.relayTokenFile === "-" && flags.tokenFile?.split(",").some((one) => /^([^=]*=)?-$/.test(one)))
-      throw new UsageWrong({ detail: "--token-file - and --relay-token-file -: standard input holds one token" })
-    return file(flags.relayTokenFile, "--relay-token-file")
-  }
-  const token = variable("CLUSTERCONNECT_RELAY_TOKEN")
-  if (token !== undefined) return fixedToken(token, "CLUSTERCONNECT_RELAY_TOKEN")
-  const path = variable("CLUSTERCONNECT_RELAY_TOKEN_FILE")
-  return path === undefined ? undefined : file(path, "CLUSTERCONNECT_RELAY_TOKEN_FILE")
-}
-
-const missingRelayToken = (): never => {
-  throw new UsageWrong({
-    detail:
-      "no token for the relay: log in (clusterconnect login), give --relay-token-file PATH or set CLUSTERCONNECT_RELAY_TOKEN[_FILE]. With --single-audience the cluster's token is sent to the relay too, which can then act as you",
-  })
-}
-
-/** `-` is standard input. */
-const fileOrInput = (
-  path: string,
-  hop: "relay" | "auth-proxy",
-  name: string,
-  read: Origin["tokensRead"] = {},
-): TokenSource => {
-  const described = `${name} ${path}`
-  const known = Object.hasOwn(read, path) ? read[path] : undefined
-  if (known !== undefined) return readOnce(hop, described, () => known)
-  return path === "-" ? readOnce(hop, described) : tokenFile(path, hop, described)
 }
 
 const checkedPin = (text: string | undefined): Pin | undefined => {
