@@ -78,7 +78,8 @@ export class KeepAliveHold extends Transform {
   }
 
   override _transform(chunk: Buffer, _: BufferEncoding, done: TransformCallback): void {
-    if (isKeepAlive(chunk) && this.#mustHold() && this.#heldBytes + chunk.length <= MAX_HELD_BYTES) {
+    // Also when nothing is on the way: after a standstill of this process, whatever is read first says nothing of what else waits.
+    if (isKeepAlive(chunk) && this.#heldBytes + chunk.length <= MAX_HELD_BYTES) {
       this.#held.push(chunk)
       this.#heldBytes += chunk.length
       if (this.#timer === undefined) {
@@ -121,14 +122,13 @@ export class KeepAliveHold extends Transform {
   }
 
   #wait(): void {
-    this.#timer = setTimeout(() => {
-      // After a turn of the event loop: on a busy machine bytes may be waiting that nobody has looked for yet.
-      setImmediate(() => {
-        if (this.#timer === undefined) return
-        if (this.#mustHold() && performance.now() - this.#heldSince < this.#maxHoldMillis()) this.#wait()
-        else this.#release()
-      })
-    }, this.#times.quietMillis)
+    const look = () => {
+      if (this.#timer === undefined) return
+      if (this.#mustHold() && performance.now() - this.#heldSince < this.#maxHoldMillis()) this.#wait()
+      else this.#release()
+    }
+    // After a whole turn of the event loop, in which sockets are looked at: a process that stood still wakes with its timers.
+    this.#timer = setTimeout(() => setImmediate(() => setImmediate(look)), this.#times.quietMillis)
   }
 
   #release(): void {
