@@ -133,7 +133,7 @@ describe("an identity that another one took over from", () => {
       for (const given of [undefined, pin(first), pin(second), pin(stranger)])
         expect(await outcome(client(given))).toBe("IdentityRetired")
     })
-    test("without a word of its successor, as an earlier version wrote, it is followed from where it stands", async () => {
+    test("without a word of its successor, as an earlier version wrote, nobody is followed from it until its successor is given", async () => {
       await stray()
       const contents = JSON.parse(await readFile(known.path, "utf8"))
       delete contents.clusters[`${relayUrl} ${cluster}`].successors
@@ -142,6 +142,8 @@ describe("an identity that another one took over from", () => {
       shown = documentOf(first)
       expect(await outcome(client(pin(first)))).toBe("IdentityRetired")
       shown = documentOf(second, first)
+      expect(await outcome(client(pin(first)))).toBe("IdentityRetired")
+      expect(await outcome(client(pin(second)))).toBe(pin(second))
       expect(await outcome(client(pin(first)))).toBe(pin(second))
     })
   })

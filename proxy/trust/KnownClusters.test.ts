@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from "bun:test"
-import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs"
+import { existsSync, readFileSync, statSync, symlinkSync, utimesSync, writeFileSync } from "node:fs"
 import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -155,4 +155,42 @@ test("a given pin stands for the end of its own line, whichever identity is reme
     use: pin("2"),
     because: "succession",
   })
+})
+
+test("of two programs that follow one identity to two successors at the same moment, the second is refused", async () => {
+  const follow = (successor: string) =>
+    known.remember(relay, "a", {
+      pin: pin(successor),
+      serial: 1,
+      audiences: [],
+      predecessor: { pin: pin("1"), pinned: true },
+    })
+  await follow("2")
+  await expect(follow("3")).rejects.toMatchObject({ cause: "IdentityRetired", hop: "relay" })
+  expect(await known.find(relay, "a")).toMatchObject({ pin: pin("2"), successors: { [pin("1")]: pin("2") } })
+  await follow("2")
+})
+test("while the file cannot be read, audiences are those that were read last, and no pin is believed", async () => {
+  await known.remember(relay, "a", { pin: pin("1"), serial: 1, audiences: ["x"] })
+  const before = await known.audiences(relay)
+  const whole = readFileSync(known.path, "utf8")
+  writeFileSync(known.path, whole.slice(0, 20))
+  expect(await known.audiences(relay)).toBe(before)
+  await expect(known.find(relay, "a")).rejects.toBeInstanceOf(LocalFailure)
+  await expect(new KnownClusters(known.path).audiences(relay)).rejects.toBeInstanceOf(LocalFailure)
+  writeFileSync(known.path, whole)
+  expect(await known.find(relay, "a")).toMatchObject({ pin: pin("1") })
+})
+test("a path that leads nowhere is an error of its own", async () => {
+  symlinkSync("loop", join(directory, "loop"))
+  await expect(new KnownClusters(join(directory, "loop", "file")).find(relay, "a")).rejects.toBeInstanceOf(LocalFailure)
+})
+test("an edit that keeps size and time of the file is seen", async () => {
+  await known.remember(relay, "a", { pin: pin("1"), serial: 1, audiences: [] })
+  const whole = new Date(1_700_000_000_000)
+  utimesSync(known.path, whole, whole)
+  await known.find(relay, "a")
+  writeFileSync(known.path, readFileSync(known.path, "utf8").replaceAll(pin("1"), pin("2")))
+  utimesSync(known.path, whole, whole)
+  expect((await known.find(relay, "a"))?.pin).toBe(pin("2"))
 })

@@ -67,7 +67,8 @@ export class KnownClusters {
 
   /** What documents of clusters at this relay named, by cluster, as it is now: the same map as long as nobody changes the file. */
   async audiences(relay: string): Promise<ReadonlyMap<string, readonly string[]>> {
-    const { contents, audiences } = await this.#current()
+    // While it cannot be read, as when somebody edits it: what was read last is not less than what it says, and every request needs it.
+    const { contents, audiences } = await this.#current().catch((error) => this.#read ?? Promise.reject(error))
     const known = audiences.get(relay) ?? audiencesAt(relay, contents)
     audiences.set(relay, known)
     return known
@@ -82,7 +83,8 @@ export class KnownClusters {
    * Remembers a trusted document. For an unchanged pin the serial only rises; audiences and former pins only add up, whatever other
    * processes wrote meanwhile. An audience that another cluster of the relay has is left out: by naming it, a document would make
    * that cluster's tokens look like its own.
-   * @throws {RefusedByPolicy} when one of them has seen that this identity has a successor, or there is no room for a former pin
+   * @throws {RefusedByPolicy} when one of them has seen that this identity has a successor, or the one by whose pin it is trusted another
+   * one, or there is no room for a former pin
    * @throws {LocalFailure} when the file would become too large; it stays as it was
    */
   async remember(relay: string, cluster: string, seen: Sighting): Promise<void> {
@@ -93,6 +95,8 @@ export class KnownClusters {
       const same = before?.pin === seen.pin ? before : undefined
       if (before?.formerPins?.includes(seen.pin))
         throw identityRetired(this.path, { relay, cluster, retired: seen.pin, now: before.pin })
+      if (seen.predecessor?.pinned && before !== undefined && hasSignedAnother(seen.predecessor.pin, seen.pin, before))
+        throw identityRetired(this.path, { relay, cluster, retired: seen.predecessor.pin, now: before.pin })
       const retired = isToRetire(seen, before) ? seen.predecessor?.pin : undefined
       const former = [...new Set([...(retired === undefined ? [] : [retired]), ...(before?.formerPins ?? [])])]
       if (former.length > maxFormerPins) throw tooManySuccessions(this.path, relay, cluster)
@@ -116,8 +120,7 @@ export class KnownClusters {
 
   /** Read again only when somebody replaced it: it is asked for at every use of a token. */
   async #current(): Promise<Read> {
-    const stat = statSync(this.path, { throwIfNoEntry: false })
-    const version = stat === undefined ? "absent" : `${stat.ino}:${stat.size}:${stat.mtimeMs}`
+    const version = versionOf(this.path)
     if (this.#read?.version === version) return this.#read
     const read = { version, contents: await this.#fresh(), audiences: new Map() }
     this.#read = read
@@ -127,7 +130,7 @@ export class KnownClusters {
   async #fresh(): Promise<Contents> {
     const text = await readFile(this.path, "utf8").catch((error: NodeJS.ErrnoException) => {
       if (error.code === "ENOENT") return undefined
-      throw new LocalFailure({ detail: `${this.path} cannot be read (${error.code ?? error.message})` })
+      throw unreadable(this.path, error)
     })
     if (text === undefined) return { version: 1, clusters: {} }
     const decoded = decodeJson(this.path, KnownClustersFile, text, maxFileBytes)
@@ -147,6 +150,26 @@ interface Read {
   /** By relay. */
   readonly audiences: Map<string, ReadonlyMap<string, readonly string[]>>
 }
+
+/** Changes with every change of the file. @throws {LocalFailure} */
+const versionOf = (path: string): string => {
+  try {
+    const stat = statSync(path, { throwIfNoEntry: false, bigint: true })
+    return stat === undefined ? "absent" : [stat.dev, stat.ino, stat.size, stat.mtimeNs, stat.ctimeNs].join(":")
+  } catch (error) {
+    throw unreadable(path, error as NodeJS.ErrnoException)
+  }
+}
+
+const unreadable = (path: string, { code, message }: NodeJS.ErrnoException) =>
+  new LocalFailure({ detail: `${path} cannot be read (${code ?? message})` })
+
+/** Seen meanwhile by another process, say; a key signs one successor. What was remembered before it was known whom is no reason to refuse it. */
+const hasSignedAnother = (
+  identity: Pin,
+  successor: string,
+  { pin, formerPins, successors }: KnownClusterEntry,
+): boolean => formerPins?.includes(identity) === true && pin !== successor && successors?.[identity] !== successor
 
 /** What was pinned here is; what an identity only says of itself, while there is room that the others do not need. */
 const isToRetire = ({ predecessor }: Sighting, before: KnownClusterEntry | undefined): boolean => {
@@ -177,7 +200,7 @@ export const identityRetired = (
   new RefusedByPolicy({
     hop: "relay",
     cause: "IdentityRetired",
-    detail: `the relay ${about.relay} shows a document of cluster ${about.cluster} by the identity ${about.retired}, which was replaced: it has signed a successor, and ${about.now} is known here now. Somebody may have stolen the old key, or the relay came back from an old backup. Nothing was sent to the cluster. Compare .status.identityPin of the ClusterConnect resource. If the cluster's operator went back to the old identity and says so, remove the entry "${about.relay} ${about.cluster}" from ${path} and give --pin ${about.retired}`,
+    detail: `the relay ${about.relay} shows a document of cluster ${about.cluster} for which the identity ${about.retired} stands, which was replaced: it has signed another successor, and ${about.now} is known here now. Somebody may have stolen the old key, or the relay came back from an old backup. Nothing was sent to the cluster. Compare .status.identityPin of the ClusterConnect resource. If the cluster's operator went back to the old identity and says so, remove the entry "${about.relay} ${about.cluster}" from ${path} and give --pin ${about.retired}`,
   })
 
 const audiencesAt = (relay: string, { clusters }: Contents): ReadonlyMap<string, readonly string[]> =>
