@@ -200,7 +200,7 @@ export const identityRetired = (
   new RefusedByPolicy({
     hop: "relay",
     cause: "IdentityRetired",
-    detail: `the relay ${about.relay} shows a document of cluster ${about.cluster} for which the identity ${about.retired} stands, which was replaced: it has signed another successor, and ${about.now} is known here now. Somebody may have stolen the old key, or the relay came back from an old backup. Nothing was sent to the cluster. Compare .status.identityPin of the ClusterConnect resource. If the cluster's operator went back to the old identity and says so, remove the entry "${about.relay} ${about.cluster}" from ${path} and give --pin ${about.retired}`,
+    detail: `the relay ${about.relay} shows a document of cluster ${about.cluster} for which the identity ${about.retired} stands, which was replaced: it has signed a successor, and ${about.now} is known here now. Somebody may have stolen the old key, or the relay came back from an old backup. Nothing was sent to the cluster. Compare .status.identityPin of the ClusterConnect resource. If the cluster's operator went back to the old identity and says so, remove the entry "${about.relay} ${about.cluster}" from ${path} and give --pin ${about.retired}`,
   })
 
 const audiencesAt = (relay: string, { clusters }: Contents): ReadonlyMap<string, readonly string[]> =>
