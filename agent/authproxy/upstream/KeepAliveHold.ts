@@ -34,10 +34,10 @@ export interface HoldTimes {
 }
 
 /**
- * The client's bytes on their way to the server, all and in order; only keep-alives (WebSocket ping, SPDY/3.1 PING) wait while bytes
- * of the server are on the way to the client. A server that is done closes its socket while its last bytes are still queued in the
- * kernel: any byte that arrives there then is answered by a reset, and what was queued is lost. The answer to a keep-alive would
- * come behind those bytes anyway, so that nobody can tell the difference. Everything else goes at once and takes what waits along.
+ * The client's bytes on their way to the server, all and in order; only keep-alives (WebSocket ping, SPDY/3.1 PING) wait, each for a moment and
+ * then while bytes of the server are on the way to the client. A server that is done closes its socket while its last bytes are still queued in
+ * the kernel: any byte that arrives there then is answered by a reset, and what was queued is lost. The answer to a keep-alive would
+ * come behind those bytes anyway. Everything else goes at once and takes what waits along.
  */
 export class KeepAliveHold extends Transform {
   readonly #other: OtherDirection
@@ -45,7 +45,7 @@ export class KeepAliveHold extends Transform {
   #held: Buffer[] = []
   #heldBytes = 0
   #heardAt = Number.NEGATIVE_INFINITY
-  /** Less what was forgotten while the server was read and said nothing. */
+  /** Less what was forgotten since, but for times in which the client took nothing. */
   #recentBytes = 0
   #behindAt = Number.NEGATIVE_INFINITY
   #heldSince = 0
@@ -122,13 +122,28 @@ export class KeepAliveHold extends Transform {
   }
 
   #wait(): void {
+    const { quietMillis } = this.#times
+    const due = performance.now() + quietMillis
     const look = () => {
-      if (this.#timer === undefined) return
-      if (this.#mustHold() && performance.now() - this.#heldSince < this.#maxHoldMillis()) this.#wait()
+      if (this.#timer !== timer) return
+      const mustHold = this.#mustHold()
+      this.#forgiveStandstill(performance.now() - due)
+      if (mustHold && this.#leftMillis() > 0) this.#wait()
       else this.#release()
     }
     // After a whole turn of the event loop, in which sockets are looked at: a process that stood still wakes with its timers.
-    this.#timer = setTimeout(() => setImmediate(() => setImmediate(look)), this.#times.quietMillis)
+    const timer = setTimeout(() => setImmediate(() => setImmediate(look)), quietMillis)
+    this.#timer = timer
+  }
+
+  #leftMillis(): number {
+    return this.#maxHoldMillis() - (performance.now() - this.#heldSince)
+  }
+
+  /** What the server said while this process stood still is still to be read: of that time counts only what leaves enough for it. */
+  #forgiveStandstill(millis: number): void {
+    const missing = this.#times.bulkQuietMillis - this.#leftMillis()
+    this.#heldSince += Math.min(millis, Math.max(0, missing))
   }
 
   #release(): void {

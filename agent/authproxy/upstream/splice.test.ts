@@ -1,43 +1,87 @@
-import { afterEach, expect, spyOn, test } from "bun:test"
+import { afterEach, beforeEach, expect, test } from "bun:test"
 import type { Socket } from "node:net"
 import { Duplex } from "node:stream"
+import { virtualTime } from "../testing/virtualTime.ts"
 import { spliceSockets } from "./splice.ts"
-
-let clock = 0
-const now = spyOn(performance, "now").mockImplementation(() => clock)
-afterEach(() => now.mockRestore())
 
 /** A socket whose far end takes what is written when it is let. */
 const socket = () => {
   const written: Buffer[] = []
   let take: (() => void) | undefined
+  let takesAll = false
   const duplex = new Duplex({
     read() {},
     write(chunk: Buffer, _, done) {
       written.push(chunk)
-      take = done
+      if (takesAll) done()
+      else take = done
     },
   })
-  return { duplex, written, take: () => take?.() }
+  return {
+    duplex,
+    written,
+    takeAll() {
+      takesAll = true
+      take?.()
+    },
+  }
 }
-const turn = () => new Promise((resolve) => setImmediate(resolve))
 
-test("a ping that comes in the moment in which a client that stood still takes bytes again does not reach the server before the server's bytes were looked for", async () => {
+let ends: ReturnType<typeof spliced>
+const spliced = () => {
   const [client, server] = [socket(), socket()]
-  const none = { received: () => {}, sent: () => {} }
   const over = Promise.withResolvers<string | undefined>()
+  const none = { received: () => {}, sent: () => {} }
   spliceSockets(client.duplex as Socket, server.duplex as Socket, none, over.resolve)
-  server.duplex.push(Buffer.alloc(100_000))
-  await turn()
-  expect(server.duplex.isPaused()).toBe(true)
-  // Longer than any pause that counts.
-  clock += 10_000
-  client.take()
-  await turn()
-  expect([server.duplex.isPaused(), client.duplex.writableLength]).toEqual([false, 0])
-  client.duplex.push(Buffer.from([0x89, 0x80, 1, 2, 3, 4]))
-  await turn()
+  return { client, server, over: over.promise }
+}
+beforeEach(() => {
+  ends = spliced()
+})
+afterEach(async () => {
+  ends.client.duplex.destroy()
+  await ends.over
+})
+const ping = Buffer.from([0x89, 0x80, 1, 2, 3, 4])
+const megabyte = 2 ** 20
+
+test("a ping does not reach the server while the client has not taken what the server said", async () => {
+  using time = virtualTime()
+  const { client, server } = ends
+  server.duplex.push(Buffer.alloc(100))
+  client.duplex.push(ping)
+  await time.pass(1_000)
   expect(server.written).toEqual([])
-  client.duplex.destroy()
-  await over.promise
+  client.takeAll()
+  await time.pass(200)
+  expect(server.written).toEqual([ping])
+})
+
+test("a ping behind a megabyte that the client has taken does not reach the server before it was quiet for 3 s", async () => {
+  using time = virtualTime()
+  const { client, server } = ends
+  client.takeAll()
+  server.duplex.push(Buffer.alloc(megabyte))
+  client.duplex.push(ping)
+  await time.pass(2_900)
+  expect(server.written).toEqual([])
+  await time.pass(100)
+  expect(server.written).toEqual([ping])
+})
+
+test("a ping that comes when a client that stood still takes bytes again does not reach the server before it was read for 3 s", async () => {
+  using time = virtualTime()
+  const { client, server } = ends
+  server.duplex.push(Buffer.alloc(megabyte))
+  // Longer than any pause that counts.
+  await time.pass(30_000)
+  expect(server.duplex.isPaused()).toBe(true)
+  client.takeAll()
+  await time.pass(100)
+  expect([server.duplex.isPaused(), client.duplex.writableLength]).toEqual([false, 0])
+  client.duplex.push(ping)
+  await time.pass(2_800)
+  expect(server.written).toEqual([])
+  await time.pass(200)
+  expect(server.written).toEqual([ping])
 })

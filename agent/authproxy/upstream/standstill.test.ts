@@ -45,10 +45,8 @@ const written = (socket: net.Socket, bytes: Buffer) => new Promise((resolve) => 
 
 const ping = Buffer.from([0x89, 0x80, 1, 2, 3, 4])
 
-test.each([
-  ["came while the auth proxy stood still", { before: false }],
-  ["waited when the auth proxy began to stand still", { before: true }],
-] as const)("a ping that %s goes to the server only behind what the server said meanwhile", async (_, { before }) => {
+/** A client and the API server's end of its session, through a process that can be stopped. */
+const session = async () => {
   const api = net.createServer()
   stack.defer(() => void api.close())
   await once(api.listen(0, "127.0.0.1"), "listening")
@@ -61,21 +59,53 @@ test.each([
   client.on("data", (chunk: Buffer) => {
     arrived += chunk.length
   })
-  if (before) {
-    await written(client, ping)
-    await next()
-  }
-  program.kill("SIGSTOP")
   const state = () => readFileSync(`/proc/${program.pid}/stat`, "utf8").split(" ")[2]
-  await eventually("the process stands still", 2_000, async () =>
-    state() === "T" ? { done: true } : { seen: `${state()}` },
-  )
+  return {
+    client,
+    server,
+    arrived: () => arrived,
+    /** The process has heard a ping. */
+    pinged: async () => {
+      await written(client, ping)
+      await next()
+    },
+    stop: async () => {
+      program.kill("SIGSTOP")
+      await eventually("the process stands still", 2_000, async () =>
+        state() === "T" ? { done: true } : { seen: `${state()}` },
+      )
+    },
+    goOn: () => program.kill("SIGCONT"),
+  }
+}
+
+test.each([
+  ["came while the auth proxy stood still", { before: false }],
+  ["waited when the auth proxy began to stand still", { before: true }],
+] as const)("a ping that %s goes to the server only behind what the server said meanwhile", async (_, { before }) => {
+  const { client, server, arrived, pinged, stop, goOn } = await session()
+  if (before) await pinged()
+  await stop()
   if (!before) await written(client, ping)
   await written(server, Buffer.alloc(60_000))
   const reached = once(server, "data")
   // Longer than a ping is held beside a server that says nothing.
   await after(300)
-  program.kill("SIGCONT")
+  goOn()
   expect(await reached).toEqual([ping])
-  expect(arrived).toBe(60_000)
+  expect(arrived()).toBe(60_000)
+})
+
+test("the last bytes of a server that closed while the auth proxy stood still for longer than a ping is held arrive, though a ping waits", async () => {
+  const bytes = 2_500_000
+  const { client, server, arrived, pinged, stop, goOn } = await session()
+  await pinged()
+  await stop()
+  server.write(Buffer.alloc(bytes))
+  server.destroySoon()
+  await after(11_000)
+  const ended = once(client, "end")
+  goOn()
+  await ended
+  expect(arrived()).toBe(bytes)
 })
