@@ -237,6 +237,26 @@ describe("a configuration file", () => {
     expect(signals.listenerCount("SIGHUP")).toBe(0)
   })
 
+  test("that cannot be read is told of again on SIGHUP", async () => {
+    await writeFile(path, "listen: one")
+    const lines: string[] = []
+    const signals = new EventEmitter()
+    const told = () => lines.filter((line) => line.includes("EMFILE")).length
+    using reads = refusedReads(directory)
+    await run(
+      Effect.gen(function* () {
+        yield* watchConfiguration(path, Policy, { pollMillis: 3_600_000, signals: signals as never })
+        reads.fault = "EMFILE"
+        for (const times of [1, 2]) {
+          signals.emit("SIGHUP")
+          while (told() < times) yield* Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
+        }
+      }),
+      lines,
+    )
+    expect(told()).toBe(2)
+  })
+
   test("that is written again with the same content changes nothing", async () => {
     await writeFile(path, "listen: one")
     await run(

@@ -62,16 +62,17 @@ export function watchConfiguration<A, I>(
 ): Effect.Effect<WatchedConfiguration<A>, ConfigurationInvalid, Scope.Scope> {
   return Effect.gen(function* () {
     // Watching begins before the first read, so that no change falls between the two.
-    const touched = yield* Queue.sliding<void>(1)
-    const touch = () => void Queue.unsafeOffer(touched, undefined)
+    const touched = yield* Queue.sliding<{ readonly asked: boolean }>(1)
+    const touch = (asked: boolean) => () => void Queue.unsafeOffer(touched, { asked })
     const watched = yield* Effect.acquireRelease(
-      Effect.sync(() => watchFiles([path], touch, options)),
+      Effect.sync(() => watchFiles([path], touch(false), options)),
       (held) => Effect.sync(() => held.close()),
     )
     const signals = options.signals ?? process
+    const ask = touch(true)
     yield* Effect.acquireRelease(
-      Effect.sync(() => signals.on("SIGHUP", touch)),
-      () => Effect.sync(() => signals.off("SIGHUP", touch)),
+      Effect.sync(() => signals.on("SIGHUP", ask)),
+      () => Effect.sync(() => signals.off("SIGHUP", ask)),
     )
     const { check = Either.right } = options
     const load = Effect.tap(loadConfiguration(path, schema), ({ value }) =>
@@ -82,11 +83,12 @@ export function watchConfiguration<A, I>(
     let failure: ConfigurationInvalid | undefined
     inForce.set(1, { file: path })
     const once = yield* Effect.makeSemaphore(1)
-    const reload = Effect.gen(function* () {
+    const read = function* (asked: boolean) {
       const loaded = yield* Effect.either(load)
       if (Either.isLeft(loaded)) {
         const { message, problems, unread } = loaded.left
-        const isTold = unread && message === failure?.message
+        // Somebody who asks is to hear of it; otherwise the same file that still cannot be read is told of once.
+        const isTold = !asked && unread && message === failure?.message
         failure = loaded.left
         if (unread) watched.again()
         if (isTold) return yield* failure
@@ -103,9 +105,11 @@ export function watchConfiguration<A, I>(
       yield* SubscriptionRef.set(ref, current)
       yield* Effect.logInfo("configuration reloaded").pipe(Effect.annotateLogs({ path, hash: current.hash }))
       return current
-    }).pipe(once.withPermits(1), Effect.uninterruptible)
-    yield* Effect.forkScoped(Effect.forever(Effect.zipRight(Queue.take(touched), Effect.ignore(reload))))
-    return { current: () => current, failure: () => failure, changes: ref.changes, reload }
+    }
+    const reload = Effect.fnUntraced(read, once.withPermits(1), Effect.uninterruptible)
+    const follow = Effect.flatMap(Queue.take(touched), ({ asked }) => Effect.ignore(reload(asked)))
+    yield* Effect.forkScoped(Effect.forever(follow))
+    return { current: () => current, failure: () => failure, changes: ref.changes, reload: reload(true) }
   })
 }
 

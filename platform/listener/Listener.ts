@@ -135,9 +135,10 @@ export class Listener {
 
   /**
    * Reads the certificate files again; on {@link KeyPairInvalid} (returned and reported) the pair in use stays. One that has expired
-   * does not replace one that has not: nobody would be served by it. Files that cannot be read are reported once and read again until they can be.
+   * does not replace one that has not: nobody would be served by it. Files that cannot be read are read again until they can be.
+   * @param asked by somebody, who is to hear of it: otherwise the same files that still cannot be read are reported once
    */
-  reload(): KeyPairInvalid | undefined {
+  reload(asked = true): KeyPairInvalid | undefined {
     const files = this.#options.tls
     if (!files) return undefined
     try {
@@ -159,7 +160,7 @@ export class Listener {
         error instanceof KeyPairInvalid
           ? error
           : new KeyPairInvalid({ ...pick(files), detail: "TLS does not accept the pair" })
-      const isTold = refused.unread && refused.message === this.#refused?.message
+      const isTold = !asked && refused.unread && refused.message === this.#refused?.message
       this.#refused = refused
       if (refused.unread) this.#watched?.again()
       if (!isTold) this.#options.onEvent?.({ type: "certificateRefused", error: refused })
@@ -197,7 +198,7 @@ export class Listener {
       this.#handshakes.fail(socket, error.code ?? "UNKNOWN")
       socket.destroy()
     })
-    this.#watched = watchFiles([files.certFile, files.keyFile], () => void this.reload(), files)
+    this.#watched = watchFiles([files.certFile, files.keyFile], () => void this.reload(false), files)
     return server
   }
 

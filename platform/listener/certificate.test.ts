@@ -33,7 +33,7 @@ describe("a certificate", () => {
   })
 
   test("that cannot be read when it changes is read again until it can be, and reported once", async () => {
-    await listening({ tls: { ...bench.files, pollMillis: 5 } })
+    const listener = await listening({ tls: { ...bench.files, pollMillis: 5 } })
     using reads = refusedReads(dirname(bench.files.certFile))
     for (const [index, fault] of ["EMFILE", "EACCES"].entries()) {
       reads.fault = fault
@@ -44,6 +44,8 @@ describe("a certificate", () => {
       expect(events).toHaveLength(index + 1)
       expect(events.at(-1)).toMatchObject({ error: { unread: true, detail: expect.stringContaining(fault) } })
     }
+    expect(listener.reload()?.unread).toBe(true)
+    expect(await reported("certificateRefused", 3), "whoever asks is told again").toHaveLength(3)
     reads.fault = undefined
     await reported("certificateReloaded")
   })
