@@ -8,8 +8,8 @@ import { decodeJson, SignatureText, SpkiText } from "./signed.ts"
 export const maxDocumentBytes = 64 * 1024
 
 /** As many as the resource takes (issuer.audiences); counted in code points, as the API server does. Clients remember them. */
-const maxAudienceCharacters = 512
-const Audience = Schema.NonEmptyString.pipe(Schema.filter((text) => [...text].length <= maxAudienceCharacters))
+export const maxAudienceCharacters = 512
+export const Audience = Schema.NonEmptyString.pipe(Schema.filter((text) => [...text].length <= maxAudienceCharacters))
 
 const RelayUrl = Schema.String.pipe(
   Schema.filter((text) => {

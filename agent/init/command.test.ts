@@ -95,7 +95,7 @@ describe("the init command", () => {
       const { code, stderr } = await run(...flags(join(directory, "d")), "--issuer", "http://idp.example.com")
       expect(code).toBe(2)
       expect(stderr).toBe(
-        "clusterconnect-agent init: --issuer http://idp.example.com: expected https://…[=AUDIENCE] (see clusterconnect-agent init --help)\n",
+        "clusterconnect-agent init: --issuer http://idp.example.com: expected https://…[=AUDIENCE], an audience of 1 to 512 characters (see clusterconnect-agent init --help)\n",
       )
     },
     programMillis,

@@ -175,5 +175,6 @@ test("an issuer takes the cluster's default audience or its own, in which = may 
     "https://b": "x",
     "https://c": "x=y",
   })
-  expect(() => audiencesOf(["https://a="], "https://relay", "edge-1")).toThrow("--issuer")
+  for (const refused of ["", "x".repeat(513)])
+    expect(() => audiencesOf([`https://a=${refused}`], "https://relay", "edge-1")).toThrow("--issuer")
 })

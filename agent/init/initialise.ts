@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises"
-import { Data } from "effect"
+import { Data, Schema } from "effect"
 import { proxySettings, type Route, requestJson, trustedRoots } from "../../platform/outbound.ts"
+import { Audience, maxAudienceCharacters } from "../../protocol/document.ts"
 import { type ClusterMaterial, newMaterial } from "../../protocol/material.ts"
 import { clusterNamePattern, defaultClusterAudience, safeRelayUrl } from "../../protocol/names.ts"
 import { type Joined, join } from "../../protocol/relayCalls.ts"
@@ -35,6 +36,7 @@ export interface Initialised {
 const leafDays = 3_653
 /** A day more than the leaf, so that the leaf's end is never the root's. */
 const rootDays = leafDays + 1
+const isAudience = Schema.is(Audience)
 
 /** Makes or checks the directory, then spends the join token if there is one: in this order, so that no key is lost. */
 export const initialise = async (request: InitRequest, env: NodeJS.ProcessEnv, now: Date): Promise<Initialised> => {
@@ -73,8 +75,11 @@ export const audiencesOf = (
       const at = text.indexOf("=")
       const issuer = at < 0 ? text : text.slice(0, at)
       const audience = at < 0 ? defaultClusterAudience(relay, cluster) : text.slice(at + 1)
-      if (!URL.canParse(issuer) || new URL(issuer).protocol !== "https:" || audience === "")
-        throw new InitInvalid({ flag: `--issuer ${text}`, detail: "expected https://…[=AUDIENCE]" })
+      if (!URL.canParse(issuer) || new URL(issuer).protocol !== "https:" || !isAudience(audience))
+        throw new InitInvalid({
+          flag: `--issuer ${text}`,
+          detail: `expected https://…[=AUDIENCE], an audience of 1 to ${maxAudienceCharacters} characters`,
+        })
       return [issuer, audience] as const
     }),
   )
