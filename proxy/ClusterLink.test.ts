@@ -5,7 +5,7 @@ import { NotAuthenticated, RefusedByPolicy } from "./failures.ts"
 import { FarEnd, jwt } from "./testing/FarEnd.ts"
 import { NearEnd, type NearOptions } from "./testing/NearEnd.ts"
 import type { FirstSight } from "./trust/ClusterTrust.ts"
-import type { KnownCluster } from "./trust/KnownClusters.ts"
+import type { KnownCluster } from "./trust/KnownCluster.ts"
 
 let far: FarEnd
 beforeEach(async () => {

@@ -30,9 +30,9 @@ export const version = Command.make("version", options, (given) =>
     else if (!given.check) await writeOut(`${printableJson({ version: programVersion })}\n`)
     if (!given.check) return
     const flags = originFlags({ ...given, tokenFrom: Option.none(), tokenCommand: Option.none() })
-    const { profile } = await chooseOrigin(flags, process.env, places())
-    const relay = normalisedRelay(flags.relay ?? (process.env.CLUSTERCONNECT_RELAY || profile?.relay))
-    const route = routeOf(flags.caFile ?? profile?.caFile, process.env)
+    const { named } = await chooseOrigin(flags, process.env, places())
+    const relay = normalisedRelay(flags.relay ?? (process.env.CLUSTERCONNECT_RELAY || named?.profile.relay))
+    const route = routeOf(flags.caFile ?? named?.profile.caFile, process.env)
     const offered = await latestRelease(relay, await trustedKeys(process.env), route).catch((error: unknown) => {
       throw failureOf(relay, error)
     })

@@ -65,12 +65,7 @@ const relayList = async (
   const issuing = named === undefined ? undefined : keptIssuing(named, sessions)
   const flags = { ...asking, tokenFrom: undefined, tokenCommand: undefined }
   const file = relayTokenFile === "-" ? undefined : relayTokenFile
-  const access = await accessOf(
-    { named, profile: named?.profile, issuing },
-    { ...flags, relayTokenFile: file },
-    environment,
-    here,
-  )
+  const access = await accessOf({ named, issuing }, { ...flags, relayTokenFile: file }, environment, here)
   const { clusters } = decodedAnswer(
     access.settings.relay,
     ClusterList,
@@ -81,6 +76,6 @@ const relayList = async (
 
 const remembered = async (relay: string, named: NamedProfile | undefined, here: Directories) => {
   const known = await new KnownClusters(join(here.configuration, "known-clusters.json")).names(relay)
-  const ofProfile = named?.profile.relay === relay ? Object.keys(named.profile.clusters ?? {}) : []
+  const ofProfile = Object.keys(named?.profile.clusters ?? {})
   return [...new Set([...known, ...ofProfile, ...(await new ListedClusters(here).names(relay))])]
 }

@@ -34,14 +34,15 @@ export const accessOf = async (
 ): Promise<RelayAccess> => {
   const settings = proxySettings({ ...nothingElse, ...flags }, environment, origin)
   const known = new KnownClusters(join(here.configuration, "known-clusters.json"))
-  const named = [...settings.clusters.map(({ cluster }) => cluster), ...Object.keys(origin.profile?.clusters ?? {})]
+  const ofProfile = origin.named?.profile.clusters ?? {}
+  const named = [...settings.clusters.map(({ cluster }) => cluster), ...Object.keys(ofProfile)]
   const gate = new RelayTokenGate({
     source: settings.relayToken,
     relayAudience: settings.relayAudience,
     defaultRelayAudience: defaultRelayAudience(settings.relay),
     clusterAudiences: [
       ...named.map((cluster) => defaultClusterAudience(settings.relay, cluster)),
-      ...Object.values(origin.profile?.clusters ?? {}).flatMap(({ audience }) => audience ?? []),
+      ...Object.values(ofProfile).flatMap(({ audience }) => audience ?? []),
       ...settings.clusters.flatMap(({ audience }) => audience ?? []),
     ],
     relay: settings.relay,

@@ -2,7 +2,6 @@ import { proxyHoldMillis } from "../../protocol/core/limits.ts"
 import { isPin, type Pin } from "../../protocol/keys.ts"
 import { defaultClusterAudience, defaultRelayAudience } from "../../protocol/names.ts"
 import { UsageWrong } from "../failures.ts"
-import type { Profile } from "../profiles/Profile.ts"
 import type { NamedProfile } from "../profiles/Profiles.ts"
 import { IssuedClusterToken } from "../tokens/IssuedClusterToken.ts"
 import { type Issuing, issuedRelayToken } from "../tokens/Issuing.ts"
@@ -45,7 +44,7 @@ export interface ClusterSettings {
 export interface ProxySettings {
   /** Normalised. */
   readonly relay: string
-  /** Whose relay it is: the name of the chosen profile; undefined where another relay was given beside it. */
+  /** The name of the chosen profile, whose relay it is. */
   readonly profile: string | undefined
   readonly relayToken: TokenSource
   readonly relayAudience: string
@@ -68,7 +67,7 @@ export type Environment = Readonly<Record<string, string | undefined>>
 
 /** What the chosen profile and the surroundings add to flags and variables (chooseOrigin.ts). */
 export interface Origin {
-  readonly profile?: Profile | undefined
+  /** Of the relay that flags and variables name, if they do. */
   readonly named?: NamedProfile | undefined
   /** Fetches the tokens that were not given. */
   readonly issuing?: Issuing | undefined
@@ -95,7 +94,7 @@ export const proxySettings = (flags: ProxyFlags, environment: Environment, origi
     throw new UsageWrong({ detail: "--merge writes into a file: give --file PATH, or leave it out" })
   if (flags.overwriteExisting && !flags.merge)
     throw new UsageWrong({ detail: "--overwrite-existing is about --merge: give both" })
-  const { profile } = origin
+  const profile = origin.named?.profile
   const relay = normalisedRelay(flags.relay ?? variable("CLUSTERCONNECT_RELAY") ?? profile?.relay)
   const port = flags.port
   if (port !== undefined && !(port >= 1 && port <= 65_535 - clusters.length + 1))
@@ -123,11 +122,11 @@ export const proxySettings = (flags: ProxyFlags, environment: Environment, origi
     cluster,
     token: clusterToken(cluster),
     audience: audienceOf(cluster),
-    pin: checkedPin(pins.get(cluster)) ?? (profile?.clusters?.[cluster]?.pin as Pin | undefined),
+    pin: checkedPin(pins.get(cluster)) ?? profile?.clusters?.[cluster]?.pin,
   }))
   return {
     relay,
-    profile: origin.named?.profile.relay === relay ? origin.named.name : undefined,
+    profile: origin.named?.name,
     relayToken:
       givenRelayToken(flags, variable, origin.tokensRead) ??
       (singleAudience ? settings[0]?.token : undefined) ??

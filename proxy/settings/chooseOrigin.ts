@@ -66,7 +66,7 @@ export const chooseOrigin = async (
   const command = flags.tokenCommand ?? variable("CLUSTERCONNECT_TOKEN_COMMAND")
   const from = tokenOrigin(flags, variable("CLUSTERCONNECT_TOKEN_FROM"), command, named, environment)
   const route = () => routeOf(flags.caFile ?? named?.profile.caFile, environment)
-  return { named, profile: named?.profile, issuing: issuingOf(from, named, command, environment, places, route) }
+  return { named, issuing: issuingOf(from, named, command, environment, places, route) }
 }
 
 const tokenOrigin = (

@@ -52,7 +52,9 @@ test("an expired or unreadable token goes nowhere", () => {
 test("a cluster token is compared with the audience that the user named, and only with that", () => {
   expect(Either.isRight(mayGoToCluster(jwt({ aud: "X", exp }), undefined, now))).toBe(true)
   expect(Either.isRight(mayGoToCluster(jwt({ aud: ["X", "Y"], exp }), "Y", now))).toBe(true)
-  expect(Either.isLeft(mayGoToCluster(jwt({ aud: "X", exp }), "Y", now))).toBe(true)
+  const refused = Either.getOrThrow(Either.flip(mayGoToCluster(jwt({ aud: "X", exp }), "Y", now)))
+  expect(refused.cause).toBe("ClusterAudienceMissing")
+  for (const said of ['"X"', '"Y"', "--audience", "It was not sent"]) expect(refused.detail).toContain(said)
 })
 test("no refusal holds a token", () => {
   const token = jwt({ aud: "X", exp })
@@ -97,7 +99,7 @@ test("a document cannot close the gate: one that names an audience of the relay 
 test("what is remembered of a cluster holds a token back from the first call on", async () => {
   const remembered = () => new Map([["edge-1", ["R", "x"]]])
   await expect(gateFor(["R", "x"], { remembered }).token()).rejects.toThrow("which a document of cluster edge-1 named")
-  // Remembered when one token was allowed for both, or by an earlier version.
+  // Remembered when one token was allowed for both.
   expect(await gateFor("R", { remembered }).token()).toBeString()
   await expect(gateFor("R", { clusterAudiences: ["R"] }).token()).rejects.toThrow("also good at a cluster")
   await expect(gateFor(["R", "default/edge-7"]).token()).rejects.toThrow("also good at a cluster")
@@ -113,6 +115,7 @@ test("what another program learns counts from then on, and the refusal says by w
     const refused = await gate.token().catch((error: Error) => error)
     expect(refused).toMatchObject({ cause: "RelayTokenOpensCluster" })
     const { message } = refused as Error
+    expect(message).toContain("start this program again")
     for (const said of ["cluster prod", `"https://relay.example prod" of ${memory.path}`]) {
       expect(message).toContain(said)
       expect(message.indexOf(said)).toBeLessThan(message.indexOf("--single-audience"))

@@ -54,6 +54,17 @@ const refused = (hop: "relay" | "auth-proxy", cause: string, detail: string) =>
 const listed = (audiences: readonly string[]) =>
   audiences.length === 0 ? "none" : audiences.map((one) => JSON.stringify(one)).join(", ")
 
+/** @param claims of a token of one's own: they may have been read a while ago */
+export const unexpired = (
+  claims: UnverifiedClaims,
+  whose: "relay token" | "cluster token",
+  hop: "relay" | "auth-proxy",
+  nowMillis: number,
+): Either.Either<UnverifiedClaims, NotAuthenticated> =>
+  claims.expiresAt !== undefined && claims.expiresAt.getTime() + clockToleranceMillis <= nowMillis
+    ? refused(hop, "TokenExpired", `the ${whose} expired at ${claims.expiresAt.toISOString()}: get a new one`)
+    : Either.right(claims)
+
 /** The claims of a token of one's own, if they can be read and say that it is still good. */
 const current = (
   token: string,
@@ -71,10 +82,7 @@ const current = (
           detail: `the ${whose} is not a JWT (${refusal._tag}): give an access token or ID token of your identity provider`,
         }),
     ),
-    (claims) =>
-      claims.expiresAt !== undefined && claims.expiresAt.getTime() + clockToleranceMillis <= nowMillis
-        ? refused(hop, "TokenExpired", `the ${whose} expired at ${claims.expiresAt.toISOString()}: get a new one`)
-        : Either.right(claims),
+    (claims) => unexpired(claims, whose, hop, nowMillis),
   )
 
 /**
@@ -108,7 +116,7 @@ export const mayGoToRelay = (
       return refused(
         "relay",
         "RelayTokenOpensCluster",
-        `the relay token is also good at a cluster (${opened.join("; ")}), so the relay could act as you there. It was not sent: use one token per audience; have what a document names wrongly taken out of it by that cluster's operator, and take it out of the entry then; or give --single-audience if one token for both is what you want`,
+        `the relay token is also good at a cluster (${opened.join("; ")}), so the relay could act as you there. It was not sent: use one token per audience; have what a document names wrongly taken out of it by that cluster's operator, take it out of the entry then, and start this program again; or give --single-audience if one token for both is what you want`,
       )
     return Either.right(claims)
   })
@@ -128,6 +136,6 @@ export const mayGoToCluster = (
       : refused(
           "auth-proxy",
           "ClusterAudienceMissing",
-          `the cluster token is for ${listed(claims.audiences)}, expected ${JSON.stringify(expected)}: request it with that audience`,
+          `the cluster token is for ${listed(claims.audiences)}, expected ${JSON.stringify(expected)}: request it with that audience, or name the right one with --audience. It was not sent`,
         ),
   )

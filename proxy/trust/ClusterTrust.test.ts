@@ -49,6 +49,17 @@ const outcome = (trust: Promise<ClusterTrust>): Promise<string> =>
     ({ cause }) => cause,
   )
 const remembered = async () => await known.find(relayUrl, cluster)
+/** Each of these has signed the next one, and was pinned here. */
+const line = (...keys: readonly KeyObject[]) =>
+  Object.fromEntries(
+    keys.slice(1).map((next, index) => [pin(keys[index] ?? next), { successor: pin(next), pinned: true }]),
+  )
+/** As the user does, whom a refusal tells so. */
+const removeEntry = async () => {
+  const contents = JSON.parse(await readFile(known.path, "utf8"))
+  delete contents.clusters[`${relayUrl} ${cluster}`]
+  await writeFile(known.path, JSON.stringify(contents))
+}
 
 describe("an identity that another one took over from", () => {
   const [first, second, third] = [newKey(), newKey(), newKey()]
@@ -62,7 +73,7 @@ describe("an identity that another one took over from", () => {
   test("is not trusted again in a new document, whatever pin is given, and the memory stays", async () => {
     await retire()
     const before = await remembered()
-    expect(before).toMatchObject({ pin: pin(second), formerPins: [pin(first)] })
+    expect(before).toMatchObject({ pin: pin(second), retired: line(first, second) })
     shown = documentOf(first)
     for (const given of [undefined, pin(first), pin(second)]) {
       expect(await outcome(client(given))).toBe("IdentityRetired")
@@ -82,7 +93,7 @@ describe("an identity that another one took over from", () => {
     for (let time = 0; time < 2; time += 1) expect(await outcome(client(pin(first)))).toBe(pin(second))
     shown = documentOf(third, second)
     expect(await outcome(client(pin(first)))).toBe(pin(third))
-    expect(await remembered()).toMatchObject({ pin: pin(third), formerPins: [pin(second), pin(first)] })
+    expect(await remembered()).toMatchObject({ pin: pin(third), retired: line(first, second, third) })
     for (const key of [first, second]) {
       shown = documentOf(key)
       expect(await outcome(client(pin(key)))).toBe("IdentityRetired")
@@ -133,19 +144,6 @@ describe("an identity that another one took over from", () => {
       for (const given of [undefined, pin(first), pin(second), pin(stranger)])
         expect(await outcome(client(given))).toBe("IdentityRetired")
     })
-    test("without a word of its successor, as an earlier version wrote, nobody is followed from it until its successor is given", async () => {
-      await stray()
-      const contents = JSON.parse(await readFile(known.path, "utf8"))
-      delete contents.clusters[`${relayUrl} ${cluster}`].successors
-      await writeFile(known.path, JSON.stringify(contents))
-      expect(await outcome(client(pin(first)))).toBe("IdentityChanged")
-      shown = documentOf(first)
-      expect(await outcome(client(pin(first)))).toBe("IdentityRetired")
-      shown = documentOf(second, first)
-      expect(await outcome(client(pin(first)))).toBe("IdentityRetired")
-      expect(await outcome(client(pin(second)))).toBe(pin(second))
-      expect(await outcome(client(pin(first)))).toBe(pin(second))
-    })
   })
   test("stands for the one that the user's own word says, where it has signed a thief's too", async () => {
     const thief = newKey()
@@ -157,6 +155,19 @@ describe("an identity that another one took over from", () => {
     expect(await outcome(client(pin(second)))).toBe(pin(second))
     expect(await outcome(client(pin(first)))).toBe(pin(second))
     shown = documentOf(thief, first)
+    expect(await outcome(client(pin(first)))).toBe("IdentityChanged")
+  })
+  test("stands for that one also while a program that follows the thief's goes on", async () => {
+    const thief = newKey()
+    shown = documentOf(first)
+    await client(pin(first))
+    shown = documentOf(thief, first)
+    const misled = await client()
+    shown = documentOf(second, first)
+    expect(await outcome(client(pin(second)))).toBe(pin(second))
+    shown = documentOf(thief, first)
+    await misled.refresh()
+    expect(await remembered()).toMatchObject({ pin: pin(second), retired: line(first, second) })
     expect(await outcome(client(pin(first)))).toBe("IdentityChanged")
   })
   test("is not forgotten because a stranger names made-up predecessors, and neither is the next one that is retired", async () => {
@@ -206,6 +217,22 @@ describe("an identity that another one took over from", () => {
     shown = documentOf(first)
     expect(await outcome(client(pin(first)))).toBe("IdentityRetired")
   })
+  test("is retired by what a given pin's document shows, however many that were pinned are retired by then", async () => {
+    let last = first
+    shown = documentOf(last)
+    await client(pin(first))
+    for (let time = 0; time < 8; time += 1) {
+      const next = newKey()
+      shown = documentOf(next, last)
+      expect(await outcome(client(pin(first)))).toBe(pin(next))
+      last = next
+    }
+    const [missed, now] = [newKey(), newKey()]
+    shown = documentOf(now, missed)
+    expect(await outcome(client(pin(now)))).toBe(pin(now))
+    shown = documentOf(missed)
+    expect(await outcome(client(pin(missed)))).toBe("IdentityRetired")
+  })
   test("is known as retired to a client that came after the succession", async () => {
     shown = documentOf(second, first)
     expect(await outcome(client(pin(second)))).toBe(pin(second))
@@ -252,9 +279,7 @@ describe("an identity that another one took over from", () => {
     const { message } = refused as Error
     for (const said of [known.path, `"${relayUrl} ${cluster}"`, pin(first), pin(second), ".status.identityPin"])
       expect(message).toContain(said)
-    const contents = JSON.parse(await readFile(known.path, "utf8"))
-    delete contents.clusters[`${relayUrl} ${cluster}`]
-    await writeFile(known.path, JSON.stringify(contents))
+    await removeEntry()
     expect(await outcome(client(pin(first)))).toBe(pin(first))
   })
 })
@@ -267,15 +292,106 @@ test("an older document is refused also where the given pin is the one before th
   shown = old
   expect(await outcome(client(pin(before)))).toBe("SerialLower")
 })
-test("a running client keeps to the identity that it began with, although another program was told another pin", async () => {
+describe("while a client runs, the user's later word stands in the memory", () => {
+  const [own, next, stranger] = [newKey(), newKey(), newKey()]
+  test("a running client keeps to the identity that it began with, although another program was told another pin", async () => {
+    shown = documentOf(own)
+    const trust = await client()
+    shown = documentOf(stranger)
+    expect(await outcome(client(pin(stranger)))).toBe(pin(stranger))
+    const told = await remembered()
+    await expect(trust.refresh()).rejects.toMatchObject({ cause: "IdentityChanged" })
+    shown = documentOf(own, undefined, { audiences: { "https://idp.example": "own" } })
+    expect(pinOf((await trust.refresh()).identityKey)).toBe(pin(own))
+    expect(await remembered()).toEqual({ ...told, audiences: ["own"] } as never)
+    expect(await outcome(client())).toBe("IdentityChanged")
+  })
+  test("a successor that it follows is remembered as such, and not in that pin's place", async () => {
+    shown = documentOf(own)
+    const trust = await client()
+    shown = documentOf(stranger)
+    await client(pin(stranger))
+    shown = documentOf(next, own)
+    expect(pinOf((await trust.refresh()).identityKey)).toBe(pin(next))
+    expect(await remembered()).toMatchObject({ pin: pin(stranger), retired: line(own, next) })
+    shown = documentOf(own)
+    expect(await outcome(client(pin(own)))).toBe("IdentityRetired")
+  })
+  test("an entry that the user removed to go back to an identity does not come back, nor is that one retired again", async () => {
+    shown = documentOf(own)
+    await client(pin(own))
+    shown = documentOf(next, own)
+    const trust = await client()
+    await removeEntry()
+    const refreshed = async () => {
+      shown = documentOf(next, own)
+      return pinOf((await trust.refresh()).identityKey)
+    }
+    expect(await refreshed()).toBe(pin(next))
+    expect(await remembered()).toBeUndefined()
+    shown = documentOf(own)
+    expect(await outcome(client(pin(own)))).toBe(pin(own))
+    const told = await remembered()
+    expect(await refreshed()).toBe(pin(next))
+    expect(await remembered()).toEqual(told)
+    shown = documentOf(own)
+    for (const given of [undefined, pin(own)]) expect(await outcome(client(given))).toBe(pin(own))
+  })
+  test("a succession that it sees only after the entry was removed is remembered all the same", async () => {
+    shown = documentOf(own)
+    const trust = await client(pin(own))
+    await removeEntry()
+    shown = documentOf(next, own)
+    await trust.refresh()
+    expect(await remembered()).toMatchObject({ pin: pin(next), retired: line(own, next) })
+  })
+  test("a start that goes by what is remembered leaves a pin that was given meanwhile, and an entry that was removed", async () => {
+    const during = (meanwhile: () => Promise<unknown>) => {
+      const options = { cluster, relay, known, givenPin: undefined, acceptNewPin: false, confirm: undefined }
+      return ClusterTrust.establish({
+        ...options,
+        onTrusted: async () => {
+          await meanwhile()
+        },
+      })
+    }
+    shown = documentOf(own)
+    await client(pin(own))
+    expect(await outcome(during(removeEntry))).toBe(pin(own))
+    expect(await remembered()).toBeUndefined()
+    await client(pin(own))
+    const told = async () => {
+      shown = documentOf(stranger)
+      await client(pin(stranger))
+    }
+    expect(await outcome(during(told))).toBe(pin(own))
+    expect(await remembered()).toMatchObject({ pin: pin(stranger) })
+  })
+  test("a start that accepts whatever the relay shows leaves a pin that was given meanwhile", async () => {
+    shown = documentOf(own)
+    const accepting = ClusterTrust.establish({
+      ...{ cluster, relay, known, givenPin: undefined, acceptNewPin: true, confirm: undefined },
+      onTrusted: async () => {
+        shown = documentOf(stranger)
+        await client(pin(stranger))
+      },
+    })
+    expect(await outcome(accepting)).toBe(pin(own))
+    expect(await remembered()).toMatchObject({ pin: pin(stranger) })
+  })
+})
+test("a running client takes no older document than the one that it holds, whatever the memory says by then", async () => {
   const [own, stranger] = [newKey(), newKey()]
+  const old = documentOf(own)
   shown = documentOf(own)
-  const trust = await client()
+  const trust = await client(pin(own))
+  await removeEntry()
+  shown = old
+  await expect(trust.refresh()).rejects.toMatchObject({ cause: "SerialLower" })
   shown = documentOf(stranger)
-  expect(await outcome(client(pin(stranger)))).toBe(pin(stranger))
-  await expect(trust.refresh()).rejects.toMatchObject({ cause: "IdentityChanged" })
-  shown = documentOf(own)
-  expect(pinOf((await trust.refresh()).identityKey)).toBe(pin(own))
+  await client(pin(stranger))
+  shown = old
+  await expect(trust.refresh()).rejects.toMatchObject({ cause: "SerialLower" })
 })
 test("what a document names is remembered although its visit was refused: its cluster takes such tokens all the same", async () => {
   const own = newKey()

@@ -3,7 +3,10 @@ import { type ClusterDocument, identityFollows, openDocument, trustDocument } fr
 import { type Pin, pinOf } from "../../protocol/keys.ts"
 import { PathBroken, RefusedByPolicy } from "../failures.ts"
 import type { RelayClient } from "../relay/RelayClient.ts"
-import { identityRetired, type KnownCluster, type KnownClusters, type Sighting } from "./KnownClusters.ts"
+import type { ExpectedPin } from "./entryAfter.ts"
+import type { KnownCluster, Sighting } from "./KnownCluster.ts"
+import type { KnownClusters } from "./KnownClusters.ts"
+import { identityRetired } from "./memoryRefusals.ts"
 import { pinDecision } from "./pinDecision.ts"
 
 /** What a person is shown before a pin is remembered. */
@@ -68,15 +71,17 @@ export class ClusterTrust {
     if (text === "") throw noDocument(cluster, agentSessions)
     const remembered = await known.find(relay.relay, cluster)
     const identity = identityOf(text)
-    if (remembered !== undefined && identity !== undefined && remembered.formerPins?.includes(identity))
-      throw identityRetired(known.path, { relay: relay.relay, cluster, retired: identity, now: remembered.pin })
-    const pin = await this.#pin(text, remembered)
-    const serial = serialToBeat(identity, pin, remembered)
+    if (remembered !== undefined && identity !== undefined && remembered.retired?.[identity] !== undefined) {
+      const entry = known.entry(relay.relay, cluster)
+      throw identityRetired({ relay: relay.relay, cluster, entry }, identity, remembered.pin)
+    }
+    const held = this.#document && { pin: pinOf(this.#document.identityKey), serial: this.#document.serial }
+    const pin = await this.#pin(text, remembered, held?.pin)
     const trusted = trustDocument(text, {
       pin,
       clusterName: cluster,
       relayUrl: relay.relay,
-      ...(serial === undefined ? {} : { serial }),
+      serial: serialToBeat(identity, pin, [remembered, held]),
     })
     if (Either.isLeft(trusted)) throw documentRefused(cluster, relay.relay, trusted.left.reason, trusted.left.message)
     const document = trusted.right
@@ -88,21 +93,20 @@ export class ClusterTrust {
       // Then too, also where it was refused for the audience that it asks for (AudienceNotOwn): the document is the cluster's own word
       // that it takes tokens for these, visited or not, so the next start must know before it sends one to the relay. And an identity
       // is retired by its signature, not by the visit. What `accept` refuses is not remembered: it would close the way for good.
-      await known.remember(relay.relay, cluster, sightingOf(document, pin))
+      await known.remember(relay.relay, cluster, sightingOf(document, pin), this.#expected(remembered, held?.pin))
     }
     this.#document = document
     this.#fetchedAt = performance.now()
     return document
   }
 
-  async #pin(text: string, remembered: KnownCluster | undefined): Promise<Pin> {
+  /** @param held the identity that a running program began with, or followed: it keeps to it, whatever another one was told meanwhile */
+  async #pin(text: string, remembered: KnownCluster | undefined, held: Pin | undefined): Promise<Pin> {
     const { givenPin, acceptNewPin, confirm, cluster, relay } = this.#options
-    // A running program keeps to the identity that it began with, or followed, whatever another program was told meanwhile.
-    const followed = this.#document === undefined ? undefined : pinOf(this.#document.identityKey)
     const decision = pinDecision({
-      given: followed ?? givenPin,
-      remembered: remembered?.pin as Pin | undefined,
-      successors: remembered?.successors ?? {},
+      given: held ?? givenPin,
+      remembered: remembered?.pin,
+      retired: remembered?.retired ?? {},
       interactive: confirm !== undefined,
       acceptNewPin,
     })
@@ -119,15 +123,30 @@ export class ClusterTrust {
       })
     return pin
   }
+
+  /** What makes way in the memory. Only a pin that the user gave for this start, or a person confirmed, takes the place of whatever is there by now. */
+  #expected(remembered: KnownCluster | undefined, held: Pin | undefined): ExpectedPin | undefined {
+    const { givenPin, acceptNewPin } = this.#options
+    if (held !== undefined) return held
+    if (givenPin !== undefined) return undefined
+    return remembered?.pin ?? (acceptNewPin ? "none" : undefined)
+  }
 }
 
 /** Whose document it says it is, and is by its signature; undefined when it is nobody's. Whether that one is trusted is another matter. */
 const identityOf = (text: string): Pin | undefined =>
   Either.match(openDocument(text), { onLeft: () => undefined, onRight: ({ identityKey }) => pinOf(identityKey) })
 
-/** The remembered serial counts for the identity it was seen with; a pin that the user gave for another one starts anew. */
-const serialToBeat = (identity: Pin | undefined, pin: Pin, remembered: KnownCluster | undefined): number | undefined =>
-  remembered !== undefined && (remembered.pin === pin || remembered.pin === identity) ? remembered.serial : undefined
+/** The newest that was seen of an identity counts for it, in the memory or by this program; a pin that the user gave for another one starts anew. */
+const serialToBeat = (
+  identity: Pin | undefined,
+  pin: Pin,
+  seen: readonly (Pick<KnownCluster, "pin" | "serial"> | undefined)[],
+): number =>
+  Math.max(
+    0,
+    ...seen.flatMap((one) => (one !== undefined && (one.pin === pin || one.pin === identity) ? [one.serial] : [])),
+  )
 
 /** @param trustedBy the pin by which it was */
 const sightingOf = (document: ClusterDocument, trustedBy: Pin): Sighting => {
