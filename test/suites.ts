@@ -32,6 +32,7 @@ export const suites: readonly Suite[] = [
       "./test/importRules.test.ts",
       "./test/links.test.ts",
       "./test/commandLines.test.ts",
+      "./test/longProgram.test.ts",
     ],
     tookSeconds: 240,
   },

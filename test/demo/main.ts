@@ -1,83 +1,12 @@
 /** The demo proper: the whole product on an isolated cluster, told step by step. `--keep` leaves it up until Ctrl-C. */
 import { parseArgs } from "node:util"
-import { BUSYBOX_IMAGE } from "../cluster/image/testImages.ts"
-import { dial } from "../cluster/provider/probeInbound.ts"
-import { startWorld, type User, type World } from "../world/World.ts"
-import { demoObjects } from "./demoObjects.ts"
+import { startWorld } from "../world/World.ts"
+import { tell, tellHowToUse } from "./tell.ts"
 
 const { values } = parseArgs({ options: { keep: { type: "boolean", default: false } } })
 
-const bold = (text: string) => (process.stdout.isTTY ? `\u001b[1m${text}\u001b[0m` : text)
-const step = (title: string, text: string) => console.log(`\n${bold(title)}\n${text}`)
 const started = performance.now()
 const seconds = () => `${((performance.now() - started) / 1000).toFixed(0)} s`
-
-/** Runs kubectl as a person would, and shows command and answer. */
-const show = async (user: User, ...args: readonly string[]): Promise<void> => {
-  console.log(`\n$ kubectl ${args.map((arg) => (/[\s;"]/.test(arg) ? `'${arg}'` : arg)).join(" ")}`)
-  const answer = await user.kubectl.run(args)
-  process.stdout.write(answer.stdout + answer.stderr)
-  if (answer.code !== 0) throw new Error(`kubectl ended with ${answer.code}`)
-}
-
-const tell = async (world: World): Promise<void> => {
-  const { cluster, relayUrl } = world
-  await cluster.admin(["apply", "--server-side", "-f", "-"], { input: JSON.stringify(demoObjects(BUSYBOX_IMAGE)) })
-  await cluster.admin(["wait", "-n", "shop", "--for=condition=Ready", "--timeout=120s", "pod/web"])
-
-  step(
-    `1. A cluster that nobody can dial into (${seconds()})`,
-    `A real Kubernetes with real pods, in a network namespace of its own. Its firewall drops every new connection from outside:
-  dial ${cluster.api.host}:${cluster.api.port} from here: ${await dial(cluster.api.host, cluster.api.port)}; packets dropped so far: ${await cluster.droppedPackets()}`,
-  )
-  step(
-    "2. What runs where",
-    `  outside  identity provider  ${world.identityProvider.issuer}
-  outside  relay              ${relayUrl} (pid ${world.relay.pid})
-  inside   agent              pid ${world.agent.pid}: dialled out to the relay, listens for nobody outside
-  inside   auth proxy         pid ${world.authProxy.pid}: checks tokens, impersonates as ${world.authProxyAccount}
-  The cluster's identity key was made inside and never left: ${world.pin}`,
-  )
-
-  const alice = await world.user("alice", ["team-a"])
-  step(
-    `3. Alice logs in and starts her proxy (${seconds()})`,
-    `  outside  clusterconnect proxy ${world.clusterName}  pid ${alice.proxy.pid}, on loopback only
-  It holds Alice's own token, knows the cluster by its pinned key, and wrote a kubeconfig that points at itself.
-  Everything below is plain kubectl with that kubeconfig: kubectl -> proxy -> relay -> agent -> auth proxy -> API server.`,
-  )
-  await show(alice, "auth", "whoami")
-  await show(alice, "get", "pods", "-n", "shop", "-o", "wide")
-  await show(alice, "logs", "web", "-n", "shop", "--tail=3")
-  await show(alice, "exec", "web", "-n", "shop", "--", "sh", "-c", "echo hello from $(hostname), kernel $(uname -r)")
-
-  step(`4. RBAC decides as the caller`, "Alice's group may edit the namespace shop, and nothing else:")
-  const refused = await alice.kubectl.run(["get", "secrets", "-n", "kube-system"])
-  console.log(`\n$ kubectl get secrets -n kube-system\n${refused.stderr.trim()}`)
-
-  step(
-    "5. The relay saw ciphertext",
-    `All of this passed through the relay: ${(world.recorder.recordedBytes() / 1000).toFixed(0)} kB, recorded behind its TLS by the demo. In it:
-${["shop", "web is starting", "hello from", "/api/v1", world.clusterTokens()[0] ?? ""]
-  .map(
-    (text) =>
-      `  ${(text.length > 40 ? "Alice's token for the cluster" : `"${text}"`).padEnd(32)} ${world.recorder.saw(text) ? "FOUND" : "not there"}`,
-  )
-  .join("\n")}
-What the relay does know: who (Alice's token for the relay) reached which cluster ("${world.clusterName}": ${world.recorder.saw(world.clusterName) ? "there" : "not there"}), and when.`,
-  )
-
-  if (values.keep) {
-    console.log(`
-Everything stays up until you press Ctrl-C. In another terminal:
-
-  export KUBECONFIG=${alice.kubeconfig}
-  ${cluster.kubectl} get pods -n shop
-  ${cluster.kubectl} exec -it web -n shop -- sh
-`)
-    await new Promise<never>(() => {})
-  }
-}
 
 const stack = new AsyncDisposableStack()
 /** Ctrl-C takes everything down, at whatever point it comes. */
@@ -94,7 +23,12 @@ for (const signal of ["SIGINT", "SIGTERM"])
   })
 
 try {
-  await tell(await startWorld(stack, { level: "node", onProgress: (line) => console.log(`  ${line}`) }))
+  const world = await startWorld(stack, { level: "node", onProgress: (line) => console.log(`  ${line}`) })
+  const alice = await tell(world, seconds)
+  if (values.keep) {
+    tellHowToUse(world, alice)
+    await new Promise<never>(() => {})
+  }
   await takeDown()
   console.log(`Done after ${seconds()}; nothing is left behind. Run it with \`-- --keep\` to use it yourself.`)
   process.exit(0)

@@ -1,27 +1,26 @@
-import { run } from "./run.ts"
+import { Options } from "@effect/cli"
+import { Option } from "effect"
+import { count, runLong } from "../longProgram.ts"
+import { runSeeds } from "./runSeeds.ts"
 
-/** `bun run test:long model [--seeds N] [--from S] [--seed S]`: prints every seed that fails, and one seed in full. */
-const option = (name: string): number | undefined => {
-  const at = process.argv.indexOf(`--${name}`)
-  return at < 0 ? undefined : Number(process.argv[at + 1])
-}
-
-const one = option("seed")
-const from = one ?? option("from") ?? 1
-const seeds = one === undefined ? (option("seeds") ?? 5_000) : 1
-const totals = { failed: 0, faults: 0, resumes: 0, bytes: 0, pause: 0 }
-for (let seed = from; seed < from + seeds; seed += 1) {
-  const verdict = await run(seed)
-  totals.faults += verdict.faults.length
-  totals.resumes += verdict.resumes
-  totals.bytes += verdict.bytes
-  totals.pause = Math.max(totals.pause, verdict.longestPauseMillis)
-  if (one !== undefined) console.log(JSON.stringify(verdict, undefined, 2))
-  if (verdict.violations.length === 0) continue
-  totals.failed += 1
-  console.log(`seed ${seed}: ${verdict.violations.join("; ")}\n  again: bun run test:long model --seed ${seed}`)
-}
-console.log(
-  `${seeds} seeds: ${totals.faults} faults, ${totals.resumes} resumes, ${Math.round(totals.bytes / 1e6)} MB, longest pause beyond the outages ${(totals.pause / 1000).toFixed(1)} s, ${totals.failed} failed`,
+runLong(
+  {
+    name: "bun run test:long model",
+    about: "Streams on a simulated network in virtual time. Prints every seed that fails.",
+    options: {
+      seeds: count("seeds", "How many lives.", 5_000),
+      from: count("from", "The first seed; the others follow it.", 1),
+      seed: Options.integer("seed").pipe(
+        Options.withPseudoName("N"),
+        Options.withDescription("This one alone, told in full."),
+        Options.optional,
+      ),
+    },
+  },
+  async (_, { seeds, from, seed }) => {
+    const failed = Option.isSome(seed)
+      ? await runSeeds({ from: seed.value, seeds: 1, inFull: true })
+      : await runSeeds({ from, seeds, inFull: false })
+    return failed === 0
+  },
 )
-process.exit(totals.failed > 0 ? 1 : 0)

@@ -1,3 +1,5 @@
+import type { Copies } from "./isCutTooOften.ts"
+
 /** What is said of a session at its end. */
 export interface SessionReport {
   readonly name: string
@@ -6,7 +8,7 @@ export interface SessionReport {
   /** Why the session counts as lost; undefined when it survived whole. */
   readonly lost: string | undefined
   /** Of a session of copies: how many there were, and how many of them the cluster itself ended short of the file (docs/decisions/0089). */
-  readonly copies?: { readonly all: number; readonly cutInCluster: number }
+  readonly copies?: Copies
 }
 
 /** A kubectl session under observation. */

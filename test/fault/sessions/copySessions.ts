@@ -10,6 +10,7 @@ import { end, lines, type Side } from "../../e2e/sides.ts"
 import { prefixed } from "../../world/ours.ts"
 import { namespace } from "../faultObjects.ts"
 import type { Beginnings } from "./Beginnings.ts"
+import type { Copies } from "./isCutTooOften.ts"
 import { type Protocol, protocols, type Session } from "./Session.ts"
 
 export interface CopyOptions {
@@ -77,6 +78,8 @@ export interface CpOptions extends Omit<CopyOptions, "within"> {
 export interface CpSession extends Session {
   /** kubectl's, of the copy under way. */
   readonly pid: number | undefined
+  /** Whose doing a short one was is known when it has finished. */
+  readonly copies: Copies
 }
 
 /**
@@ -142,6 +145,9 @@ export const cpSession = ({
     get pid() {
       return pid
     },
+    get copies() {
+      return { all: copies, cutInCluster }
+    },
     started: started.promise,
     async finish() {
       finishing = true
@@ -156,7 +162,7 @@ export const cpSession = ({
         name,
         carried: `${copies} copies of ${megabytes} MB`,
         lost: faults.length === 0 ? undefined : faults.slice(0, 2).join("; "),
-        copies: { all: copies, cutInCluster },
+        copies: this.copies,
       }
     },
   }
