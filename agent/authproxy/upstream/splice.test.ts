@@ -27,6 +27,7 @@ const socket = () => {
   }
 }
 
+let time: ReturnType<typeof virtualTime>
 let ends: ReturnType<typeof spliced>
 const spliced = () => {
   const [client, server] = [socket(), socket()]
@@ -36,17 +37,18 @@ const spliced = () => {
   return { client, server, over: over.promise }
 }
 beforeEach(() => {
+  time = virtualTime()
   ends = spliced()
 })
 afterEach(async () => {
   ends.client.duplex.destroy()
   await ends.over
+  time[Symbol.dispose]()
 })
 const ping = Buffer.from([0x89, 0x80, 1, 2, 3, 4])
 const megabyte = 2 ** 20
 
 test("a ping does not reach the server while the client has not taken what the server said", async () => {
-  using time = virtualTime()
   const { client, server } = ends
   server.duplex.push(Buffer.alloc(100))
   client.duplex.push(ping)
@@ -58,7 +60,6 @@ test("a ping does not reach the server while the client has not taken what the s
 })
 
 test("a ping behind a megabyte that the client has taken does not reach the server before it was quiet for 3 s", async () => {
-  using time = virtualTime()
   const { client, server } = ends
   client.takeAll()
   server.duplex.push(Buffer.alloc(megabyte))
@@ -70,7 +71,6 @@ test("a ping behind a megabyte that the client has taken does not reach the serv
 })
 
 test("a ping that comes when a client that stood still takes bytes again does not reach the server before it was read for 3 s", async () => {
-  using time = virtualTime()
   const { client, server } = ends
   server.duplex.push(Buffer.alloc(megabyte))
   // Longer than any pause that counts.
