@@ -1,12 +1,9 @@
-/**
- * `bun run build [PROGRAM…]`: standalone binaries for this machine in dist/.
- * `bun run build --all [PROGRAM…]`: for every target of a release, in dist/release/.
- */
 import { spawnSync } from "node:child_process"
 import { mkdirSync, statSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { bunExecutable } from "./bunExecutable.ts"
+import { commandWords } from "./commandWords.ts"
 import { releasedName, type Target, targetsOf } from "./targets.ts"
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
@@ -63,10 +60,17 @@ export const compile = (program: string, outfile: string, { target, version }: C
 const bunTarget = ({ name }: Target): string => `bun-${name}`
 
 if (import.meta.main) {
-  const chosen = process.argv.slice(2).filter((word) => word !== "--all")
-  const all = process.argv.includes("--all")
-  for (const program of chosen.length > 0 ? chosen : Object.keys(programs)) {
-    for (const target of all ? targetsOf(program) : [undefined]) {
+  const names = Object.keys(programs)
+  const usage = `usage: bun run build [--all] [${names.join("|")}…]
+Standalone binaries for this machine in dist/; with --all for every target of a release in dist/release/.`
+  const { values, positionals, refuse } = commandWords(usage, {
+    allowPositionals: true,
+    options: { all: { type: "boolean", default: false } },
+  })
+  const unknown = positionals.find((name) => !names.includes(name))
+  if (unknown !== undefined) refuse(`no program ${unknown}`)
+  for (const program of positionals.length > 0 ? positionals : names) {
+    for (const target of values.all ? targetsOf(program) : [undefined]) {
       const outfile = target
         ? join(root, "dist", "release", releasedName(program, target))
         : join(root, "dist", program)

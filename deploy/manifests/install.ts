@@ -1,14 +1,11 @@
-/** `bun deploy/manifests/install.ts --image REPOSITORY@sha256:… [--namespace NAMESPACE]` prints install.yaml. */
-import { parseArgs } from "node:util"
+import { commandWords } from "../commandWords.ts"
 import { installation, manifestText } from "./installation.ts"
 import { defaultNamespace } from "./names.ts"
 
-const { values } = parseArgs({
+const usage = `usage: bun deploy/manifests/install.ts --image REPOSITORY@sha256:DIGEST [--namespace NAMESPACE]
+Prints install.yaml.`
+const { values, refuse } = commandWords(usage, {
   options: { image: { type: "string" }, namespace: { type: "string", default: defaultNamespace } },
 })
-const { image, namespace } = values
-if (image === undefined) {
-  console.error("usage: bun deploy/manifests/install.ts --image REPOSITORY@sha256:DIGEST [--namespace NAMESPACE]")
-  process.exit(2)
-}
+const { image = refuse("--image is missing"), namespace } = values
 process.stdout.write(manifestText(installation({ image, namespace })))

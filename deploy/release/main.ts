@@ -1,26 +1,25 @@
-/**
- * `bun run release --version X.Y.Z --key PRIVATE_KEY [--downloads URL]`: everything of a release in dist/release/, signed, and its
- * images in dist/images/, whose digests are in the signed images.txt.
- * The krew manifest is among it when the URL is known under which the files will be public. `--unsigned` instead of `--key` makes the same files without a signature, to compare with somebody else's.
- */
-import { parseArgs } from "node:util"
+import { commandWords } from "../commandWords.ts"
 import { checksumsName, signatureName, signChecksums, verifyChecksums } from "./checksums.ts"
 import { allowedSigners } from "./keys.ts"
 import { makeRelease } from "./makeRelease.ts"
 
-const { values } = parseArgs({
+const usage = `usage: bun run release --version X.Y.Z (--key PRIVATE_KEY | --unsigned) [--downloads URL]
+Everything of a release in dist/release/, signed, and its images in dist/images/, whose digests are in the signed images.txt.
+With --downloads, the URL under which the files will be public, the krew manifest is among it. --unsigned makes the same files
+without a signature, to compare with somebody else's. CLUSTERCONNECT_RELEASE_KEY is a default of --key.`
+const { values, refuse } = commandWords(usage, {
   options: {
     version: { type: "string" },
-    key: { type: "string", default: process.env.CLUSTERCONNECT_RELEASE_KEY },
+    key: { type: "string" },
     unsigned: { type: "boolean", default: false },
     downloads: { type: "string" },
   },
 })
-const { version = "", key, unsigned, downloads } = values
-if (!/^\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?$/.test(version) || unsigned === (key !== undefined)) {
-  console.error("usage: bun run release --version X.Y.Z (--key PRIVATE_KEY | --unsigned) [--downloads URL]")
-  process.exit(2)
-}
+const { version = "", unsigned, downloads } = values
+if (!/^\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?$/.test(version)) refuse("--version: expected X.Y.Z")
+if (unsigned && values.key !== undefined) refuse("--key and --unsigned exclude each other")
+const key = unsigned ? undefined : (values.key ?? process.env.CLUSTERCONNECT_RELEASE_KEY)
+if (!unsigned && key === undefined) refuse("--key is missing")
 
 const folder = await makeRelease(version, downloads)
 if (key !== undefined) {

@@ -2,7 +2,7 @@ import { stripVTControlCharacters } from "node:util"
 import { HelpDoc, type Span } from "@effect/cli"
 
 /** What an option takes behind its name. */
-export type Takes = "nothing" | "text" | "integer" | "path" | "choice"
+export type Takes = "nothing" | "text" | "integer" | "number" | "path" | "choice"
 
 export interface OptionPage {
   /** With its dashes. */
@@ -104,6 +104,7 @@ const flat = (doc: HelpDoc.HelpDoc): ReadonlyArray<HelpDoc.HelpDoc> =>
 const kinds: ReadonlyArray<readonly [RegExp, Takes]> = [
   [/^A true or false value\.$/, "nothing"],
   [/^An integer\.$/, "integer"],
+  [/^A floating point number\.$/, "number"],
   [/^One of the following: /, "choice"],
   [/^(An?|An existing) (file|directory|file or directory)( that must not exist)?\.$/, "path"],
   [/^A user-defined piece of text\.$/, "text"],

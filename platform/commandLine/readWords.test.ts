@@ -22,6 +22,7 @@ const page: CommandPage = {
   options: [
     option("--relay", "text"),
     option("--port", "integer"),
+    option("--minutes", "number"),
     option("--output", "choice"),
     option("--merge", "nothing"),
     option("--ca-file", "path", { repeatable: true }),
@@ -52,6 +53,9 @@ describe("a command line", () => {
     ["edge-1 --relay a --relay b", "--relay is given twice"],
     ["edge-1 --merge=yes", "--merge takes no value"],
     ["edge-1 --port ten", "--port ten: expected a whole number"],
+    ["edge-1 --port 1.5", "--port 1.5: expected a whole number"],
+    ["edge-1 --minutes two", "--minutes two: expected a number"],
+    ["edge-1 --minutes 0.5", undefined],
     ["edge-1 --output yaml", "--output yaml: expected text or json"],
     [`edge-1 --output ${"x".repeat(65)}`, "--output of 65 characters: expected text or json"],
     ["edge-1 edge-2", "unexpected argument edge-2"],
@@ -63,6 +67,13 @@ describe("a command line", () => {
     const shells = { name: "SHELL", about: "", choices: ["bash", "zsh"], repeatable: false, required: true }
     expect(readWords({ ...page, arguments: [shells] }, ["csh"]).fault).toBe("<SHELL> csh: expected bash or zsh")
     expect(readWords({ ...page, arguments: [shells] }, ["zsh"]).fault).toBe(undefined)
+  })
+  test("every word of a repeated argument is one of them", () => {
+    const rows = { name: "NAME", about: "", choices: ["small", "bulk"], repeatable: true, required: false }
+    const faultOf = (...words: readonly string[]) => readWords({ ...page, arguments: [rows] }, words).fault
+    expect(faultOf("small", "nonsense", "bulk")).toBe("<NAME> nonsense: expected small or bulk")
+    expect(faultOf("small", "bulk", "bulk")).toBe(undefined)
+    expect(faultOf()).toBe(undefined)
   })
   test("goes to the parser with every value as a word of its own and the arguments last", () => {
     const { words } = readWords(page, ["--ca-file=a", "true", "--merge", "--ca-file", "b"])

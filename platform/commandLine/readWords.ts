@@ -94,6 +94,7 @@ const wrongValue = (option: OptionPage, value: string): string | undefined => {
   if (value === "") return missingValue(option)
   if (takes === "choice" && !choices.includes(value)) return `${name} ${shown(value)}: ${oneOf(choices)}`
   if (takes === "integer" && !/^-?\d+$/.test(value)) return `${name} ${shown(value)}: expected a whole number`
+  if (takes === "number" && !/^-?\d+(\.\d+)?$/.test(value)) return `${name} ${shown(value)}: expected a number`
   return undefined
 }
 
@@ -105,7 +106,10 @@ const missing = (
   found: readonly string[],
 ): readonly string[] => {
   const { arguments: places, options, commands, path } = page
-  const extra = places.some(({ repeatable }) => repeatable) ? undefined : found[places.length]
+  // Only the last argument may be repeated.
+  const last = places.at(-1)
+  const placed = last?.repeatable ? [...places, ...found.slice(places.length).map(() => last)] : places
+  const extra = found[placed.length]
   if (commands.length > 0 && found[0] !== undefined) {
     const names = [...new Set(commands.map((one) => one[path.length] ?? ""))]
     const meant = nearest(found[0], names) || `; there are ${names.join(", ")}`
@@ -113,7 +117,7 @@ const missing = (
   }
   return [
     ...(extra === undefined ? [] : [`unexpected argument ${shown(extra)}`]),
-    ...places.flatMap(({ name, choices }, at) => {
+    ...placed.flatMap(({ name, choices }, at) => {
       const value = found[at]
       const wrong = value !== undefined && choices.length > 0 && !choices.includes(value)
       return wrong ? [`<${name}> ${shown(value)}: ${oneOf(choices)}`] : []

@@ -1,9 +1,10 @@
-/** The demo proper: the whole product on an isolated cluster, told step by step. `--keep` leaves it up until Ctrl-C. */
-import { parseArgs } from "node:util"
+import { commandWords } from "../../deploy/commandWords.ts"
 import { startWorld } from "../world/World.ts"
 import { tell, tellHowToUse } from "./tell.ts"
 
-const { values } = parseArgs({ options: { keep: { type: "boolean", default: false } } })
+const usage = `usage: bun run demo [--keep]
+The whole product on an isolated cluster, told step by step. --keep leaves it up until Ctrl-C.`
+const { values } = commandWords(usage, { options: { keep: { type: "boolean", default: false } } })
 
 const started = performance.now()
 const seconds = () => `${((performance.now() - started) / 1000).toFixed(0)} s`

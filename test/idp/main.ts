@@ -1,25 +1,24 @@
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
-import { parseArgs } from "node:util"
 import { BunRuntime } from "@effect/platform-bun"
 import { Effect } from "effect"
+import { commandWords } from "../../deploy/commandWords.ts"
 import { serveAdmin } from "./admin.ts"
 import { type IdentityProviderOptions, startIdentityProvider } from "./IdentityProvider.ts"
 
-const usage = `bun test/idp/main.ts [--listen HOST:PORT] [--name NAME]... [--config FILE] [--dir DIR]
+const usage = `usage: bun test/idp/main.ts [--listen HOST:PORT] [--name NAME]... [--config FILE] [--dir DIR]
 
 Runs the test identity provider until SIGTERM or SIGINT. Prints one JSON line when it is ready:
 {"issuer", "caFile", "adminSocket", "clientId"}; mint, rotate and shift the clock through the socket (test/idp/admin.ts).
 --config is JSON: {"accounts": {SUBJECT: CLAIMS}, "workloads": {CLIENT: {"secret", "claims"}}}.`
 
-const { values } = parseArgs({
+const { values } = commandWords(usage, {
   options: {
     listen: { type: "string", default: "127.0.0.1:0" },
     name: { type: "string", multiple: true, default: [] },
     config: { type: "string" },
     dir: { type: "string" },
-    help: { type: "boolean", default: false },
   },
 })
 
@@ -66,5 +65,4 @@ const program = Effect.gen(function* () {
   return yield* Effect.never
 })
 
-if (values.help) process.stdout.write(`${usage}\n`)
-else BunRuntime.runMain(Effect.scoped(program))
+BunRuntime.runMain(Effect.scoped(program))

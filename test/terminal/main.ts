@@ -1,13 +1,11 @@
-/**
- * `bun run terminal [--check]`: records a session of the main commands on a real cluster into docs/terminal.md; with `--check` says
- * whether the file is what a recording makes now.
- */
 import { readFileSync, writeFileSync } from "node:fs"
-import { parseArgs } from "node:util"
+import { commandWords } from "../../deploy/commandWords.ts"
 import { startWorld } from "../world/World.ts"
 import { pageFile, recordedPage } from "./page.ts"
 
-const { values } = parseArgs({ options: { check: { type: "boolean", default: false } } })
+const usage = `usage: bun run terminal [--check]
+Records a session of the main commands on a real cluster into docs/terminal.md; with --check says whether the file is what a recording makes now.`
+const { values } = commandWords(usage, { options: { check: { type: "boolean", default: false } } })
 
 await using stack = new AsyncDisposableStack()
 const say = (line: string) => console.error(`terminal: ${line}`)
