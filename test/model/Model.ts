@@ -1,4 +1,5 @@
-import { Host, Network } from "./network/Network.ts"
+import { Host } from "./network/Host.ts"
+import { Network } from "./network/Network.ts"
 import { seeded, VirtualClock } from "./network/VirtualClock.ts"
 import { AgentModel } from "./programs/AgentModel.ts"
 import { AuthProxyModel } from "./programs/AuthProxyModel.ts"

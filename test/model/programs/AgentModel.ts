@@ -21,7 +21,9 @@ import {
 import { authProxyHoldMillis } from "../../../protocol/core/limits.ts"
 import { newKey, spkiOf } from "../../../protocol/keys.ts"
 import { closeCode } from "../../../protocol/names.ts"
-import type { End, Host, Network } from "../network/Network.ts"
+import type { End } from "../network/Connection.ts"
+import type { Host } from "../network/Host.ts"
+import type { Network } from "../network/Network.ts"
 import { relayUrlOfModel } from "./RelayModel.ts"
 import { type Head, headBytes, headOf, splice, type Wire } from "./Wire.ts"
 

@@ -1,6 +1,6 @@
 import { EventEmitter } from "node:events"
 import type { WebSocket } from "ws"
-import type { End } from "../network/Network.ts"
+import type { End } from "../network/Connection.ts"
 import type { Wire } from "./Wire.ts"
 
 /** An end of the model's network with as much of a WebSocket as relay/sessions/ControlSession.ts drives. */

@@ -6,7 +6,8 @@ import { hasMoreToSend } from "../../../protocol/core/transmit.ts"
 import { takeableBytes } from "../../../protocol/core/window.ts"
 import { decodeFrame } from "../../../protocol/decodeFrame.ts"
 import { encodeFrame } from "../../../protocol/encodeFrame.ts"
-import type { End, Host } from "../network/Network.ts"
+import type { End } from "../network/Connection.ts"
+import type { Host } from "../network/Host.ts"
 import type { Wire } from "./Wire.ts"
 
 export type Happening = Event extends infer E ? (E extends { at: unknown } ? Omit<E, "at"> : never) : never

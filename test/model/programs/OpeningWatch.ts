@@ -2,7 +2,7 @@ import { dialAnswerMillis } from "../../../protocol/ticket.ts"
 import { maxDialAttempts, openingMillis, signOfLifeMillis } from "../../../relay/configuration/limits.ts"
 import type { ControlSession } from "../../../relay/sessions/ControlSession.ts"
 import type { OpeningFailure } from "../../../relay/streams/openingStep.ts"
-import type { Host } from "../network/Network.ts"
+import type { Host } from "../network/Host.ts"
 
 interface Asked {
   readonly session: ControlSession

@@ -1,4 +1,4 @@
-import type { End } from "../network/Network.ts"
+import type { End } from "../network/Connection.ts"
 
 /** What passes a connection of the model: HTTP's part as plain values; control messages as the text and frames as the bytes that they are. */
 export type Wire = Head | string | Uint8Array
