@@ -1,4 +1,4 @@
-import { expect, jest, test } from "bun:test"
+import { describe, expect, jest, test } from "bun:test"
 import { virtualTime } from "../testing/virtualTime.ts"
 import { isKeepAlive, KeepAliveHold } from "./KeepAliveHold.ts"
 
@@ -91,24 +91,125 @@ test("a session that said much once and little since waits no longer than one th
   expect(hold.read()).toEqual(ping())
 })
 
-test("a keep-alive beside output without a pause is held for 10 s, for a client that was behind in the last 3 s for 20 s", async () => {
+/** Lets go on with `each` in every tenth of a second; when the ping was let go, in milliseconds. */
+const letGoAfter = async (
+  time: ReturnType<typeof virtualTime>,
+  hold: KeepAliveHold,
+  each: (passed: number) => void,
+): Promise<number> => {
+  for (let passed = 0; passed < 60_000; passed += 100) {
+    each(passed)
+    await time.pass(100)
+    if (hold.read() !== null) return passed + 100
+  }
+  return Number.POSITIVE_INFINITY
+}
+test.each([
+  ["9 s beside output without a pause", { behind: false, perTenth: 30 }, 9_000],
+  ["19 s for a client that is behind", { behind: true, perTenth: 30 }, 19_000],
+  [
+    "9 s for one that is behind and takes more in that time than kernels keep",
+    { behind: true, perTenth: 120_000 },
+    9_000,
+  ],
+  ["until that is taken, for one that takes it more slowly", { behind: true, perTenth: 80_000 }, 13_200],
+] as const)("a keep-alive is held for %s", async (_, { behind, perTenth }, expected) => {
+  using time = virtualTime()
+  const hold = new KeepAliveHold({ isBehind: () => behind })
+  hold.write(ping())
+  expect(await letGoAfter(time, hold, () => hold.heard(perTenth))).toBe(expected)
+})
+
+test("a keep-alive is held for 9 s beside a megabyte every 2 s for a client that keeps up", async () => {
+  using time = virtualTime()
+  const hold = new KeepAliveHold(aside)
+  hold.write(ping())
+  const letGo = await letGoAfter(time, hold, (passed) => {
+    if (passed % 2_000 === 0) hold.heard(2 ** 20)
+  })
+  expect(letGo).toBe(9_000)
+})
+
+test("what came beside the keep-alive before, and its standstill, do not count for the next one", async () => {
+  using time = virtualTime()
+  const hold = new KeepAliveHold({ isBehind: () => true })
+  hold.write(ping())
+  await time.pass(30_000)
+  hold.readAgain()
+  hold.heard(2 ** 24)
+  await time.pass(200)
+  expect(hold.read()).toEqual(ping())
+  hold.write(ping())
+  await time.pass(30_000)
+  expect(hold.read()).toBeNull()
+  hold.readAgain()
+  hold.heard(2 ** 24)
+  hold.write("data")
+  expect(Buffer.concat([hold.read(), hold.read()])).toEqual(Buffer.concat([ping(), Buffer.from("data")]))
+  hold.write(ping())
+  expect(await letGoAfter(time, hold, () => hold.heard(30))).toBe(19_000)
+})
+
+test("a client that was behind in the last 3 s counts as behind", async () => {
   using time = virtualTime()
   let behind = true
-  const pair = [false, true].map((slow) => new KeepAliveHold({ isBehind: () => slow && behind }))
-  for (const hold of pair) hold.write(ping())
-  const afterOutputFor = async (millis: number) => {
-    for (let passed = 0; passed < millis; passed += 100) {
-      for (const hold of pair) hold.heard(30)
-      await time.pass(100)
-    }
-    return pair.map((hold) => hold.read())
+  const hold = new KeepAliveHold({ isBehind: () => behind })
+  hold.write(ping())
+  const letGo = await letGoAfter(time, hold, (passed) => {
+    hold.heard(30)
+    behind = passed < 8_000
+  })
+  expect(letGo).toBeWithin(10_900, 11_300)
+})
+
+describe("a client that is behind and takes nothing", () => {
+  /** It stands still from the first second on, for so long; then it takes `perTenth` bytes in each tenth of a second. */
+  const letGoAfterStandstill = async (standsMillis: number, perTenth: number) => {
+    using time = virtualTime()
+    const hold = new KeepAliveHold({ isBehind: () => true })
+    hold.heard(perTenth)
+    hold.write(ping())
+    const letGo = await letGoAfter(time, hold, (passed) => {
+      if (passed >= 1_000 && passed < 1_000 + standsMillis) return
+      hold.readAgain()
+      hold.heard(perTenth)
+    })
+    return letGo - 1_000 - standsMillis
   }
-  expect(await afterOutputFor(9_900)).toEqual([null, null])
-  behind = false
-  expect(await afterOutputFor(100)).toEqual([ping(), null])
-  behind = true
-  expect(await afterOutputFor(9_900)).toEqual([null, null])
-  expect(await afterOutputFor(100)).toEqual([null, ping()])
+
+  test("has its keep-alive held for as long as it stands still, and then until it has taken what kernels keep", async () => {
+    expect(await letGoAfterStandstill(40_000, 800_000)).toBeWithin(1_300, 1_600)
+  })
+
+  test("or for 3 s, if it takes that more slowly", async () => {
+    expect(await letGoAfterStandstill(40_000, 30_000)).toBeWithin(2_900, 3_300)
+  })
+
+  test("has it held no longer for a second standstill: a client that takes a little now and then gets its answer too", async () => {
+    using time = virtualTime()
+    const hold = new KeepAliveHold({ isBehind: () => true })
+    hold.write(ping())
+    const letGo = await letGoAfter(time, hold, (passed) => {
+      if (passed % 2_000 !== 0) return
+      hold.readAgain()
+      hold.heard(30_000)
+    })
+    expect(letGo).toBeWithin(18_900, 19_300)
+  })
+
+  test("has a ping that comes in the standstill held until it goes on, though none waited before", async () => {
+    using time = virtualTime()
+    let behind = true
+    const hold = new KeepAliveHold({ isBehind: () => behind })
+    hold.heard(30)
+    await time.pass(30_000)
+    hold.write(ping())
+    await time.pass(25_000)
+    expect(hold.read()).toBeNull()
+    behind = false
+    await time.pass(200)
+    expect(hold.read()).toEqual(ping())
+  })
 })
 
 test("a standstill of the process leaves 3 s to read what the server said meanwhile, and no more", async () => {
@@ -133,7 +234,7 @@ test("a keep-alive goes also when every look is late and each time something has
   hold.write(ping())
   let looks = 0
   for (; hold.read() === null && looks < 100; looks += 1) await time.standStill(1_000, () => hold.heard(30))
-  // The first 7 s as they pass, the last 3 s a fifth of a second with each look.
+  // The first 6 s as they pass, the last 3 s a fifth of a second with each look.
   expect(looks).toBeWithin(15, 25)
 })
 

@@ -11,12 +11,18 @@ const BULK_QUIET_MILLIS = 3_000
 /** In this time so much as makes bulk is forgotten again, and at most twice as much is remembered. */
 const FORGET_MILLIS = 10_000
 /**
- * kubectl ends a session that got no answer to its pings, sent every 5 s, for 61 s: with this, 45 s in which nothing gets through are survived
- * beside output that never pauses.
+ * kubectl pings every 5 s and ends a session that got no answer for 61 s: let go before its second ping after that, somebody gets an answer
+ * every 10 s beside output that never pauses, and 45 s in which nothing gets through are survived.
  */
-const MAX_HOLD_MILLIS = 10_000
-/** The same while the client is behind, where the answer would stand in the queue behind the data as well. */
-const MAX_HOLD_BEHIND_MILLIS = 20_000
+const MAX_HOLD_MILLIS = 9_000
+/**
+ * The same while the client is behind and has not yet taken so much as kernels keep between an API server that has closed and us: what is lost is
+ * there, and the answer would stand behind it.
+ */
+const MAX_HOLD_BEHIND_MILLIS = 19_000
+const KERNEL_BYTES = 10 * 1024 * 1024
+/** A client that is behind and takes nothing for this long stands still, or has no path: no answer would get to it. */
+const STANDSTILL_MILLIS = 1_000
 /** Pings come every 5 s; whoever sends more than this gets through at once. */
 const MAX_HELD_BYTES = 1_024
 
@@ -24,13 +30,6 @@ const MAX_HELD_BYTES = 1_024
 export interface OtherDirection {
   /** Bytes of the server wait for the client: here, or in the kernel because nobody reads them. */
   readonly isBehind: () => boolean
-}
-
-export interface HoldTimes {
-  readonly quietMillis: number
-  readonly bulkQuietMillis: number
-  readonly maxHoldMillis: number
-  readonly maxHoldBehindMillis: number
 }
 
 /**
@@ -41,7 +40,6 @@ export interface HoldTimes {
  */
 export class KeepAliveHold extends Transform {
   readonly #other: OtherDirection
-  readonly #times: HoldTimes
   #held: Buffer[] = []
   #heldBytes = 0
   #heardAt = Number.NEGATIVE_INFINITY
@@ -49,18 +47,15 @@ export class KeepAliveHold extends Transform {
   #recentBytes = 0
   #behindAt = Number.NEGATIVE_INFINITY
   #heldSince = 0
+  /** When the client took something again after the first standstill of this hold. */
+  #wentOnAt: number | undefined
+  /** Since the oldest keep-alive came, or since the client went on. */
+  #heardWhileHeld = 0
   #timer: ReturnType<typeof setTimeout> | undefined
 
-  constructor(other: OtherDirection, times: Partial<HoldTimes> = {}) {
+  constructor(other: OtherDirection) {
     super()
     this.#other = other
-    this.#times = {
-      quietMillis: QUIET_MILLIS,
-      bulkQuietMillis: BULK_QUIET_MILLIS,
-      maxHoldMillis: MAX_HOLD_MILLIS,
-      maxHoldBehindMillis: MAX_HOLD_BEHIND_MILLIS,
-      ...times,
-    }
   }
 
   /** So many bytes came from the server. */
@@ -69,12 +64,18 @@ export class KeepAliveHold extends Transform {
     const forgotten = ((now - this.#heardAt) / FORGET_MILLIS) * BULK_BYTES
     this.#recentBytes = Math.min(Math.max(0, this.#recentBytes - forgotten) + bytes, 2 * BULK_BYTES)
     this.#heardAt = now
+    this.#heardWhileHeld += bytes
   }
 
   /** The server is read again after a time in which the client took nothing: that was no pause of the server's, and it may have more. */
   readAgain(): void {
-    this.#heardAt = performance.now()
-    this.#behindAt = this.#heardAt
+    const now = performance.now()
+    if (this.#wentOnAt === undefined && now - this.#heardAt >= STANDSTILL_MILLIS) {
+      this.#wentOnAt = now
+      this.#heardWhileHeld = 0
+    }
+    this.#heardAt = now
+    this.#behindAt = now
   }
 
   override _transform(chunk: Buffer, _: BufferEncoding, done: TransformCallback): void {
@@ -84,6 +85,8 @@ export class KeepAliveHold extends Transform {
       this.#heldBytes += chunk.length
       if (this.#timer === undefined) {
         this.#heldSince = performance.now()
+        this.#heardWhileHeld = 0
+        this.#wentOnAt = undefined
         this.#wait()
       }
     } else {
@@ -109,40 +112,47 @@ export class KeepAliveHold extends Transform {
     return true
   }
 
-  /** A client that is behind is not so in every moment: it counts as such for as long as bulk counts as on its way. */
-  #maxHoldMillis(): number {
-    const { bulkQuietMillis, maxHoldMillis, maxHoldBehindMillis } = this.#times
-    return performance.now() - this.#behindAt < bulkQuietMillis ? maxHoldBehindMillis : maxHoldMillis
-  }
-
   /** The server has not been quiet for long enough to have nothing more. */
   #isOnItsWay(): boolean {
-    const { quietMillis, bulkQuietMillis } = this.#times
-    return performance.now() - this.#heardAt < (this.#recentBytes < BULK_BYTES ? quietMillis : bulkQuietMillis)
+    return performance.now() - this.#heardAt < (this.#recentBytes < BULK_BYTES ? QUIET_MILLIS : BULK_QUIET_MILLIS)
   }
 
   #wait(): void {
-    const { quietMillis } = this.#times
-    const due = performance.now() + quietMillis
+    const due = performance.now() + QUIET_MILLIS
     const look = () => {
       if (this.#timer !== timer) return
       const mustHold = this.#mustHold()
       this.#forgiveStandstill(performance.now() - due)
-      if (mustHold && this.#leftMillis() > 0) this.#wait()
+      if (mustHold && (this.#leftMillis() > 0 || this.#standsStill())) this.#wait()
       else this.#release()
     }
     // After a whole turn of the event loop, in which sockets are looked at: a process that stood still wakes with its timers.
-    const timer = setTimeout(() => setImmediate(() => setImmediate(look)), quietMillis)
+    const timer = setTimeout(() => setImmediate(() => setImmediate(look)), QUIET_MILLIS)
     this.#timer = timer
   }
 
   #leftMillis(): number {
-    return this.#maxHoldMillis() - (performance.now() - this.#heldSince)
+    const now = performance.now()
+    const left = this.#heldSince + MAX_HOLD_MILLIS - now
+    if (this.#heardWhileHeld >= KERNEL_BYTES) return left
+    // A client that is behind is not so in every moment: it counts as such for as long as bulk counts as on its way.
+    const isBehind = now - this.#behindAt < BULK_QUIET_MILLIS
+    return Math.max(
+      isBehind ? this.#heldSince + MAX_HOLD_BEHIND_MILLIS - now : left,
+      (this.#wentOnAt ?? Number.NEGATIVE_INFINITY) + BULK_QUIET_MILLIS - now,
+    )
+  }
+
+  /** Once in a hold: a client that takes a little now and then must get its answer too. */
+  #standsStill(): boolean {
+    return (
+      this.#wentOnAt === undefined && this.#other.isBehind() && performance.now() - this.#heardAt >= STANDSTILL_MILLIS
+    )
   }
 
   /** What the server said while this process stood still is still to be read: of that time counts only what leaves enough for it. */
   #forgiveStandstill(millis: number): void {
-    const missing = this.#times.bulkQuietMillis - this.#leftMillis()
+    const missing = BULK_QUIET_MILLIS - this.#leftMillis()
     this.#heldSince += Math.min(millis, Math.max(0, missing))
   }
 
