@@ -55,7 +55,10 @@ export const run = Command.make("run", options, ({ kubeconfig, logLevel }) => {
   Command.withDescription(
     described("Reconcile the ClusterConnect resources of this cluster.", {
       examples: [
-        ["clusterconnect-operator run --kubeconfig admin.yaml", "Outside of the cluster, with the variables of its pod; there it needs no option."],
+        [
+          "clusterconnect-operator run --kubeconfig admin.yaml",
+          "Outside of the cluster, with the variables of its pod; there it needs no option.",
+        ],
       ],
     }),
   ),
