@@ -22,12 +22,20 @@ describe("a command that cannot be run", () => {
   test("is named: there is no such program", async () => {
     expect(await ran("kubctl-mistyped")).toEqual({ code: 127, said: "clusterconnect: kubctl-mistyped: not found\n" })
   })
-  test("is named: it is no program", async () => {
+  test.each([
+    ["it is no program", 0o600, "", "(EACCES)"],
+    ["nothing says what a script is for", 0o700, "", "(ENOEXEC): a script needs a first line such as #!/bin/sh"],
+    ["it is below a file", 0o700, "/below", "(ENOTDIR)"],
+  ])("is named: %s", async (_, mode, below, why) => {
     const folder = await mkdtemp(join(tmpdir(), "clusterconnect-child-"))
     const file = join(folder, "text")
-    await writeFile(file, "text", { mode: 0o600 })
-    expect(await ran(file)).toEqual({ code: 126, said: `clusterconnect: ${file}: cannot be executed (EACCES)\n` })
+    await writeFile(file, "text", { mode })
+    const program = `${file}${below}`
+    expect(await ran(program)).toEqual({ code: 126, said: `clusterconnect: ${program}: cannot be executed ${why}\n` })
     await rm(folder, { recursive: true })
+  })
+  test("is not found when its name is empty", async () => {
+    expect(await ran("")).toEqual({ code: 127, said: "clusterconnect: : not found\n" })
   })
 })
 

@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process"
+import { type ChildProcess, spawn } from "node:child_process"
 import { printable } from "../printable.ts"
 import { killedBy } from "./endedBySignal.ts"
 import { takeSignals } from "./takeSignals.ts"
@@ -6,6 +6,7 @@ import { takeSignals } from "./takeSignals.ts"
 /** Exit codes of env(1) and of shells, which scripts know. */
 const cannotExecute = 126
 const notFound = 127
+const noFormat = ": a script needs a first line such as #!/bin/sh"
 
 /** What steers this program, or is a credential of ours: no business of the child's. */
 const ours = /^(CLUSTERCONNECT_.*TOKEN.*|BUN_.*)$/
@@ -35,7 +36,19 @@ export const runChild = (
   environment: Record<string, string | undefined>,
 ): Promise<number> =>
   new Promise((resolve) => {
-    const child = spawn(program, args, { stdio: "inherit", env: environment })
+    const unstarted = ({ code, message }: NodeJS.ErrnoException): number => {
+      const missing = code === "ENOENT" || program === ""
+      const why = missing ? "not found" : `cannot be executed (${code ?? message})${code === "ENOEXEC" ? noFormat : ""}`
+      process.stderr.write(`clusterconnect: ${printable(program)}: ${why}\n`)
+      return missing ? notFound : cannotExecute
+    }
+    let child: ChildProcess
+    try {
+      child = spawn(program, args, { stdio: "inherit", env: environment })
+    } catch (error) {
+      // What Node tells by an event, Bun throws for some reasons.
+      return resolve(unstarted(error as NodeJS.ErrnoException))
+    }
     const undo = takeSignals((signal) => {
       if (signal !== "SIGINT" || !onTerminal()) child.kill(signal)
     })
@@ -43,11 +56,6 @@ export const runChild = (
       undo()
       resolve(code)
     }
-    child.once("error", ({ code, message }: NodeJS.ErrnoException) => {
-      const missing = code === "ENOENT"
-      const why = missing ? "not found" : `cannot be executed (${code ?? message})`
-      process.stderr.write(`clusterconnect: ${printable(program)}: ${why}\n`)
-      over(missing ? notFound : cannotExecute)
-    })
+    child.once("error", (error) => over(unstarted(error)))
     child.once("exit", (code, signal) => over(code ?? killedBy(signal ?? "SIGKILL")))
   })

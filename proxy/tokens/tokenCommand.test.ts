@@ -1,4 +1,7 @@
 import { describe, expect, spyOn, test } from "bun:test"
+import { mkdtemp, rm, writeFile } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { commandWords, tokenCommand } from "./tokenCommand.ts"
 
 const environment = { PATH: process.env.PATH, CLUSTERCONNECT_TOKEN: "other-secret", BUN_OPTIONS: "--x" }
@@ -63,5 +66,20 @@ describe("a command that prints a token", () => {
     await expect(run("echo a b")).rejects.toThrow("more than one word")
     await expect(run("yes 2>/dev/null")).rejects.toThrow("more than 65536 bytes")
     await expect(tokenCommand(["/none/such"], environment).mint("x")).rejects.toThrow("no such program")
+  })
+  test("that cannot be executed is refused by name, whatever the reason", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "clusterconnect-command-"))
+    const file = join(folder, "script")
+    await writeFile(file, "echo token", { mode: 0o700 })
+    for (const [program, why] of [
+      [file, "ENOEXEC"],
+      [`${file}/below`, "ENOTDIR"],
+      [folder, "EACCES"],
+    ] as const)
+      await expect(tokenCommand([program], environment).mint("x")).rejects.toMatchObject({
+        cause: "TokenCommandFailed",
+        detail: expect.stringContaining(`it cannot be executed (${why})`),
+      })
+    await rm(folder, { recursive: true })
   })
 })

@@ -70,6 +70,9 @@ export const tokenCommand = (
 const refused = (described: string, detail: string) =>
   new NotAuthenticated({ hop: "identity-provider", cause: "TokenCommandFailed", detail: `${described}: ${detail}` })
 
+const unstarted = ({ code }: NodeJS.ErrnoException): string =>
+  code === "ENOENT" ? "no such program" : `it cannot be executed (${code ?? "it did not start"})`
+
 const output = (
   words: readonly [string, ...string[]],
   audience: string,
@@ -79,13 +82,19 @@ const output = (
   new Promise<string>((resolve, reject) => {
     const [program, ...rest] = words.map((word) => word.replaceAll("{audience}", audience))
     const env = Object.fromEntries(Object.entries(environment).filter(([name]) => !keptFromCommands.test(name)))
-    const child = spawn(program ?? "", rest, {
-      env: { ...env, CLUSTERCONNECT_AUDIENCE: audience },
-      // Its words for a person belong on stderr; in a log they are no place for a token.
-      stdio: ["ignore", "pipe", process.stderr.isTTY ? "inherit" : "pipe"],
-      shell: false,
-      windowsHide: true,
-    }) as ChildProcessByStdio<null, Readable, Readable | null>
+    let child: ChildProcessByStdio<null, Readable, Readable | null>
+    try {
+      child = spawn(program ?? "", rest, {
+        env: { ...env, CLUSTERCONNECT_AUDIENCE: audience },
+        // Its words for a person belong on stderr; in a log they are no place for a token.
+        stdio: ["ignore", "pipe", process.stderr.isTTY ? "inherit" : "pipe"],
+        shell: false,
+        windowsHide: true,
+      }) as typeof child
+    } catch (error) {
+      // What Node tells by an event, Bun throws for some reasons.
+      return reject(refused(described, unstarted(error as NodeJS.ErrnoException)))
+    }
     if (child.stderr !== null)
       createInterface({ input: child.stderr }).on("line", (line) => process.stderr.write(`${redact(line)}\n`))
     const chunks: Buffer[] = []
@@ -106,9 +115,7 @@ const output = (
       if (length > maxOutputBytes) end(`more than ${maxOutputBytes} bytes, expected one token`)
       else chunks.push(chunk)
     })
-    child.on("error", (error: NodeJS.ErrnoException) =>
-      end(error.code === "ENOENT" ? "no such program" : (error.code ?? "it did not start")),
-    )
+    child.on("error", (error) => end(unstarted(error)))
     let stdoutOver = false
     let ended: (() => void) | undefined
     // It may have started something that keeps its stderr open: an agent, a cache.
