@@ -8,6 +8,7 @@ import { loginIssuing } from "../login/loginIssuing.ts"
 import { type LoginFlags, loginAudiences, loginProfile } from "../profiles/loginProfile.ts"
 import { audienceWays } from "../profiles/Profile.ts"
 import { profilesOf, routeOf, sessionsOf } from "../settings/chooseOrigin.ts"
+import { normalisedRelay } from "../settings/normalisedRelay.ts"
 import { issuedRelayToken } from "../tokens/Issuing.ts"
 import { RelayTokenGate } from "../tokens/RelayTokenGate.ts"
 import { KnownClusters } from "../trust/KnownClusters.ts"
@@ -42,6 +43,11 @@ const options = {
   use: Options.choice("use", ["access-token", "id-token"]).pipe(
     Options.withDescription("Which of the provider's tokens is shown to relay and cluster. Default: the access token."),
     Options.optional,
+  ),
+  skipConsent: Options.boolean("skip-consent").pipe(
+    Options.withDescription(
+      "Do not have the provider ask for consent again: for those that give a refresh token all the same, and where users may not consent themselves.",
+    ),
   ),
   relayAudience: optionalText(
     "relay-audience",
@@ -90,7 +96,9 @@ export const login = Command.make("login", options, (given) =>
     })
     const sessions = sessionsOf(here, environment)
     const form = await sessions.held(name, ({ replace }) => replace(session))
-    await profiles.save(named)
+    await profiles.save(name, (now) =>
+      now?.relay === profile.relay ? loginProfile(flags, { name, profile: now }).profile : profile,
+    )
     const kept = form === "sealed" ? "sealed by your system's keyring" : "in a file that only you can read"
     say(`Logged in as ${session.subject ?? "somebody"} at ${profile.issuer}; profile ${name}, kept ${kept}`)
     const [relayAudience = "", ...clusterAudiences] = audiences
@@ -125,13 +133,20 @@ type Given = Command.Command.ParseConfig<typeof options>
 const flagsOf = (given: Given, profile: string | undefined, relay: string | undefined): LoginFlags => ({
   clusters: given.clusters,
   profile: Option.getOrUndefined(given.profile) ?? (profile || undefined),
-  relay: Option.getOrUndefined(given.relay) ?? (relay || undefined),
+  // As profiles have it: with another spelling it is the same relay.
+  relay: Option.getOrUndefined(
+    Option.map(
+      Option.orElse(given.relay, () => Option.fromNullable(relay || undefined)),
+      normalisedRelay,
+    ),
+  ),
   issuer: Option.getOrUndefined(given.issuer),
   clientId: Option.getOrUndefined(given.clientId),
   scopes: given.scope,
   audienceIn: Option.getOrUndefined(given.audienceIn),
   audienceScope: Option.getOrUndefined(given.audienceScope),
   use: Option.getOrUndefined(given.use),
+  skipConsent: given.skipConsent,
   relayAudience: Option.getOrUndefined(given.relayAudience),
   audience: Option.getOrUndefined(given.audience),
   singleAudience: given.singleAudience,

@@ -18,6 +18,8 @@ export interface BrowserLogin {
   readonly parameters: URLSearchParams
   /** For the token endpoint. */
   readonly exchange: Record<string, string>
+  /** False: the provider need not ask the person once more. */
+  readonly asksConsent: boolean
   /** Called when a browser may go there. */
   readonly present: (address: string) => void
   /** A line for the person. */
@@ -44,7 +46,7 @@ export const browserLogin = async (login: BrowserLogin) => {
   asked.set("state", state)
   asked.set("nonce", nonce)
   // A provider gives a refresh token for offline_access only after asking the person (OpenID Connect Core, section 11).
-  asked.set("prompt", "consent")
+  if (login.asksConsent) asked.set("prompt", "consent")
   listener.forward(buildAuthorizationUrl(configuration, asked))
   present(listener.address)
   const answer = await listener.answer

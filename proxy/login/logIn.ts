@@ -58,6 +58,7 @@ export const logIn = async (options: LogInOptions): Promise<Session> => {
     : browserLogin({
         ...common,
         say,
+        asksConsent: profile.skipConsent !== true,
         ...(options.ports === undefined ? {} : { ports: options.ports }),
         // To copy, not to click: a terminal that is clicked at starts a browser with the address in its argument list.
         present: (address) => {

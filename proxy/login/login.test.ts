@@ -217,6 +217,7 @@ test("who comes before the person's browser and answers with a login of his own 
     issuer: provider.issuer,
     parameters: loginParameters(profile(), audiences),
     exchange: askedAudience(profile(), relayAudience),
+    asksConsent: true,
     say: () => {},
     ports: [],
     signal: new AbortController().signal,
@@ -280,6 +281,24 @@ test("without a browser the device code is shown and confirmed elsewhere", async
   )
   expect(said.join("\n")).toMatch(/To log in, open https:.*\nand confirm the code [A-Z]{4}-[A-Z]{4}/)
   expect(session.refreshToken).toBeString()
+})
+
+test.each([
+  ["asks for consent, without which a provider need not give a refresh token", {}, "consent"],
+  ["does not where the profile says so", { skipConsent: true }, null],
+])("a login in the browser %s", async (_, more: Partial<Profile>, prompt) => {
+  const sent = Promise.withResolvers<string>()
+  const stop = new AbortController()
+  const login = logIn(
+    options({
+      profile: { ...profile(), ...more },
+      signal: stop.signal,
+      open: async (address) => sent.resolve((await get(address)).headers.location ?? ""),
+    }),
+  )
+  expect(new URL(await sent.promise).searchParams.get("prompt")).toBe(prompt)
+  stop.abort()
+  await expect(login).rejects.toMatchObject({ cause: "LoginAbandoned" })
 })
 
 test("a login that is given up ends at once", async () => {

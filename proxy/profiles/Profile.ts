@@ -47,6 +47,8 @@ export const Profile = Schema.Struct({
   audienceScope: Schema.optionalWith(Text.pipe(Schema.pattern(/\{audience\}/)), exact),
   /** Which token of the provider's answer is used: the access token unless given. */
   use: Schema.optionalWith(Schema.Literal("access-token", "id-token"), exact),
+  /** A browser login is asked for without `prompt=consent`. */
+  skipConsent: Schema.optionalWith(Schema.Boolean, exact),
   relayAudience: Schema.optionalWith(Text, exact),
   singleAudience: Schema.optionalWith(Schema.Boolean, exact),
   /** PEM file with authorities for relay and issuer, beside the system's. */

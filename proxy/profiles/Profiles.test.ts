@@ -12,7 +12,7 @@ beforeEach(async () => {
 })
 afterEach(() => rm(directory, { recursive: true }))
 const relay = (name: string) => `https://${name}.example`
-const save = (name: string, of = name) => profiles.save({ name, profile: { relay: relay(of) } })
+const save = (name: string, of = name) => profiles.save(name, () => ({ relay: relay(of) }))
 const chosen = async (wanted: Parameters<Profiles["choose"]>[0]) => (await profiles.choose(wanted))?.name
 
 describe("profiles", () => {
@@ -47,6 +47,21 @@ describe("profiles", () => {
       await writeFile(profiles.path, JSON.stringify(wrong))
       await expect(profiles.all()).rejects.toThrow(said)
     }
+  })
+  test("a renewal gets what somebody wrote meanwhile", async () => {
+    await save("a")
+    const seen: unknown[] = []
+    await profiles.save("a", (now) => {
+      seen.push(now)
+      return { relay: relay("a"), clientId: "c" }
+    })
+    await profiles.save("a", (now) => ({ ...(now ?? { relay: relay("b") }), relayAudience: "r" }))
+    await profiles.save("constructor", (now) => {
+      seen.push(now)
+      return { relay: relay("c") }
+    })
+    expect(seen).toEqual([{ relay: relay("a") }, undefined])
+    expect((await profiles.all()).profiles.a).toEqual({ relay: relay("a"), clientId: "c", relayAudience: "r" })
   })
   test("written by many at once, none is lost", async () => {
     const names = Array.from({ length: 8 }, (_, index) => `p${index}`)

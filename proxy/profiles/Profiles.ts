@@ -39,12 +39,13 @@ export class Profiles {
     return chosen(await this.all(), wanted)
   }
 
-  /** Adds or replaces a profile and makes it the current one. */
-  async save({ name, profile }: NamedProfile): Promise<void> {
+  /** Adds or replaces a profile and makes it the current one. `renewed` gets what the file has by then: others write it too. */
+  async save(name: string, renewed: (now: Profile | undefined) => Profile): Promise<void> {
     checkedProfileName(name)
     await makePrivateDirectory(dirname(this.path))
     await withFileLock(`${this.path}.lock`, async () => {
       const { profiles } = await this.all()
+      const profile = renewed(Object.hasOwn(profiles, name) ? profiles[name] : undefined)
       const file: ProfilesFile = { version: 1, current: name, profiles: { ...profiles, [name]: profile } }
       await writeFileAtomic(this.path, `${JSON.stringify(file, undefined, 2)}\n`)
     })

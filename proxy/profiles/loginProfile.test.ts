@@ -14,6 +14,7 @@ const flags: LoginFlags = {
   audienceIn: undefined,
   audienceScope: undefined,
   use: undefined,
+  skipConsent: false,
   relayAudience: undefined,
   audience: undefined,
   singleAudience: false,
@@ -28,6 +29,17 @@ test("a login asks for the relay's audience and each cluster's own, or what the 
     "named",
   ])
   expect(loginAudiences({ ...profile, singleAudience: true })).toEqual(["clusterconnect:relay.example:8443"])
+})
+
+test.each([
+  ["X", []],
+  ["edge-1=X", []],
+  ["edge-2=X", ["edge-1"]],
+  ["edge-1=X,edge-2=Y", ["edge-1"]],
+])("--audience %s is refused for clusters %p: it would be forgotten", (audience, clusters) => {
+  expect(() => loginProfile({ ...flags, clusters, audience }, undefined)).toThrow(
+    "each value is for a cluster of this login",
+  )
 })
 
 test("an issuer is its own URL, not its discovery document's", () => {

@@ -20,6 +20,7 @@ export interface LoginFlags {
   readonly audienceIn: string | undefined
   readonly audienceScope: string | undefined
   readonly use: string | undefined
+  readonly skipConsent: boolean
   readonly relayAudience: string | undefined
   /** `[CLUSTER=]VALUE,…` */
   readonly audience: string | undefined
@@ -35,6 +36,11 @@ export const loginProfile = (flags: LoginFlags, before: NamedProfile | undefined
   for (const name of flags.clusters) checkedClusterName(name)
   const relay = normalisedRelay(flags.relay ?? before?.profile.relay)
   const audiences = clusterValues("--audience", flags.audience, flags.clusters)
+  const meant = (flags.audience ?? "").split(",").filter((part) => part.trim() !== "")
+  if (meant.length > audiences.size)
+    throw new UsageWrong({
+      detail: "--audience: each value is for a cluster of this login: login --audience edge-1=AUDIENCE edge-1",
+    })
   const clusters = { ...before?.profile.clusters }
   for (const name of flags.clusters) {
     const audience = audiences.get(name)
@@ -47,6 +53,7 @@ export const loginProfile = (flags: LoginFlags, before: NamedProfile | undefined
     audienceIn: flags.audienceIn ?? (flags.audienceScope === undefined ? undefined : "scope"),
     audienceScope: flags.audienceScope,
     use: flags.use,
+    skipConsent: flags.skipConsent || undefined,
     relayAudience: flags.relayAudience,
     singleAudience: flags.singleAudience || undefined,
     // The profile is used in other folders.

@@ -196,10 +196,10 @@ describe("clusterconnect kubeconfig", () => {
 
   test("names the profile that it was written with, whichever is the current one later", async () => {
     const profiles = new Profiles(join(home.configuration, "profiles.json"))
-    await profiles.save({ name: "mine", profile: { relay: far.relayUrl } })
+    await profiles.save("mine", () => ({ relay: far.relayUrl }))
     const { stdout } = await write("--file", "-")
     expect(entryIn(stdout).exec.args).toContain("--profile=mine")
-    await profiles.save({ name: "other", profile: { relay: far.relayUrl } })
+    await profiles.save("other", () => ({ relay: far.relayUrl }))
     const entry = entryIn(stdout)
     expect(await get(entry, tokenOf((await plugin(entry)).stdout))).toBe(200)
     expect(entryIn((await write("--file", "-")).stdout).exec.args).toContain("--profile=other")

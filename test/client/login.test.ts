@@ -95,6 +95,26 @@ describe("after one login", () => {
   })
 })
 
+test("a login whose relay is written otherwise renews that relay's profile, and what a person wrote there meanwhile stays", async () => {
+  await loggedIn()
+  const path = join(home.configuration, "profiles.json")
+  const profiles = async () => JSON.parse(await readFile(path, "utf8"))
+  const login = run("login", "--relay", `${far.relayUrl.replace("http", "HTTP")}/`, "--device-code", "edge-2")
+  await login.says("confirm the code")
+  const file = await profiles()
+  const [name = "", ...others] = Object.keys(file.profiles)
+  file.profiles[name].clusters[far.cluster].pin = far.material.pin
+  await writeFile(path, JSON.stringify(file))
+  await visit(/open (https:\S+)/.exec(login.stderr)?.[1] ?? "", provider.caPem)
+  expect([await login.exited, others]).toEqual([0, []])
+  expect(await profiles()).toEqual({
+    ...file,
+    profiles: {
+      [name]: { ...file.profiles[name], clusters: { [far.cluster]: { pin: far.material.pin }, "edge-2": {} } },
+    },
+  })
+})
+
 test("logout names the proxies that go on with the tokens they hold, and how each is ended", async () => {
   await loggedIn()
   const foreground = run("proxy", far.cluster, "--pin", far.material.pin)
