@@ -20,6 +20,7 @@ test("every kind of failure has its exit code and its HTTP status", () => {
     [new RefusedByPolicy(situation), 4],
     [new PathBroken(situation), 5],
     [new LocalFailure({ detail: "d" }), 1],
+    [pathFailureOf(new LocalFailure({ detail: "d" })), 1],
     [new Error("x"), 1],
   ] as const
   for (const [error, code] of table) expect(exitCodeOf(error)).toBe(code)

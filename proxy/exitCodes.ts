@@ -23,7 +23,8 @@ export const exitCodeOf = (error: unknown): number => {
   if (error instanceof UsageWrong || ValidationError.isValidationError(error)) return exitCode.usage
   if (error instanceof NotAuthenticated) return exitCode.notAuthenticated
   if (error instanceof RefusedByPolicy) return exitCode.refusedByPolicy
-  if (error instanceof PathBroken) return exitCode.unreachable
+  // It came to light on the way to a token, where every failure is the path's.
+  if (error instanceof PathBroken) return error.cause === "LocalFailure" ? exitCode.failure : exitCode.unreachable
   if (error instanceof LocalFailure) return exitCode.failure
   return exitCode.failure
 }

@@ -92,12 +92,15 @@ export const clientFailureOf = (error: unknown): ClientFailure =>
     ? error
     : (localFailureOf(error) ?? pathFailureOf(error))
 
-/** Any error as a path failure; one that nobody foresaw is this program's own. */
-export const pathFailureOf = (error: unknown): PathFailure =>
-  isPathFailure(error)
-    ? error
-    : new PathBroken({
+/** Any error as a path failure: something on this machine as such, and what nobody foresaw is this program's own. */
+export const pathFailureOf = (error: unknown): PathFailure => {
+  if (isPathFailure(error)) return error
+  const local = error instanceof LocalFailure ? error : localFailureOf(error)
+  return local === undefined
+    ? new PathBroken({
         hop: "proxy",
         cause: "Unexpected",
         detail: error instanceof Error ? `${error.name}: ${error.message}` : String(error),
       })
+    : new PathBroken({ hop: "proxy", cause: "LocalFailure", detail: local.detail })
+}

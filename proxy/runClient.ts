@@ -7,6 +7,7 @@ import { backgroundProxy, isBackgroundProxy } from "./background/backgroundProxy
 import { Reported } from "./background/outcomes.ts"
 import { splitAtDashes } from "./commands/run.ts"
 import { exitCode, exitCodeOf } from "./exitCodes.ts"
+import { afterSpending } from "./login/spending.ts"
 import { printable } from "./printable.ts"
 import { program } from "./program.ts"
 import { followSignals, interruptedCode } from "./run/interruption.ts"
@@ -38,14 +39,16 @@ export const runClient = (): void => {
     BunRuntime.runMain({
       disableErrorReporting: true,
       teardown: (exit, onExit) =>
-        onExit(
-          Exit.match(exit, {
-            onSuccess: () => exitCode.success,
-            onFailure: (cause) =>
-              Cause.isInterruptedOnly(cause)
-                ? interruptedCode(child === undefined ? exitCode.failure : exitCode.run)
-                : exitCodeOf(Option.getOrUndefined(Cause.failureOption(cause))),
-          }),
+        afterSpending(() =>
+          onExit(
+            Exit.match(exit, {
+              onSuccess: () => exitCode.success,
+              onFailure: (cause) =>
+                Cause.isInterruptedOnly(cause)
+                  ? interruptedCode(child === undefined ? exitCode.failure : exitCode.run)
+                  : exitCodeOf(Option.getOrUndefined(Cause.failureOption(cause))),
+            }),
+          ),
         ),
     }),
   )

@@ -2,6 +2,7 @@ import {
   type ClientAuth,
   Configuration,
   type CustomFetch,
+  clockTolerance,
   customFetch,
   discovery,
   None,
@@ -39,10 +40,22 @@ const issuerFetch =
     return new Response(body200, { status: answer.status, headers: type === undefined ? {} : { "content-type": type } })
   }
 
-/** The provider as its discovery document describes it; the document's issuer must be this one. Rejects with a PathFailure. */
-export const discovered = async (issuer: string, clientId: string, route: Route): Promise<Configuration> => {
+/** By as much an ID token may have ended, in seconds, where its end is somebody else's to judge. */
+const anyClock = 10 * 365 * 86_400
+
+/**
+ * The provider as its discovery document describes it; the document's issuer must be this one. Rejects with a PathFailure.
+ * @param judgesClock false: an ID token that has ended by this machine's clock is no reason to throw its answer away
+ */
+export const discovered = async (
+  issuer: string,
+  clientId: string,
+  route: Route,
+  { judgesClock = true }: { readonly judgesClock?: boolean } = {},
+): Promise<Configuration> => {
   try {
-    return await discovery(new URL(issuer), clientId, undefined, None(), { [customFetch]: issuerFetch(route) })
+    const tolerance = judgesClock ? {} : { [clockTolerance]: anyClock }
+    return await discovery(new URL(issuer), clientId, tolerance, None(), { [customFetch]: issuerFetch(route) })
   } catch (error) {
     throw issuerFailure(issuer, error)
   }

@@ -37,11 +37,12 @@ export const issuerFailure = (issuer: string, error: unknown, profile?: string):
     below instanceof OutboundInvalid
   )
     return new PathBroken({ hop, cause: "IssuerUnreachable", detail: `identity provider ${issuer}: ${below.message}` })
-  const text = error instanceof ClientError || error instanceof Error ? error.message : String(error)
+  const text = error instanceof Error ? error.message : String(error)
+  const clock = error instanceof ClientError && error.code === "OAUTH_JWT_TIMESTAMP_CHECK_FAILED"
   return new PathBroken({
     hop,
     cause: "IssuerAnswerInvalid",
-    detail: `identity provider ${issuer}: ${shown(text)}`,
+    detail: `identity provider ${issuer}: ${shown(text)}${clock ? `, and here it is ${new Date().toISOString()}: check this machine's clock` : ""}`,
   })
 }
 

@@ -8,7 +8,8 @@ import type { Issuing } from "../tokens/Issuing.ts"
 import { askedAudience } from "./askedAudience.ts"
 import { discovered } from "./Issuer.ts"
 import { issuerFailure } from "./issuerFailure.ts"
-import type { Session, Sessions } from "./Sessions.ts"
+import type { HeldSession, Session, Sessions } from "./Sessions.ts"
+import { whileSpending } from "./spending.ts"
 
 /** A kept token is used while this share of its life is left: more than what makes a running program renew (renewedToken). */
 const leastLeftShare = 0.4
@@ -34,33 +35,40 @@ export const loginIssuing = ({ name, profile }: NamedProfile, sessions: Sessions
         const meanwhile = keptToken(session, profile, audience)
         if (meanwhile !== undefined) return meanwhile
         if (session.refreshToken === undefined) throw notLoggedIn(name, "the identity provider gave no refresh token")
-        const { token, next } = await refreshed({ ...session, refreshToken: session.refreshToken }, audience)
-        await held.replace(next)
+        const token = await whileSpending(spend({ ...session, refreshToken: session.refreshToken }, audience, held))
+        if (token === undefined) throw noIdToken(session.issuer, name)
         return token
       })
     },
+    forget: (audience, token) =>
+      sessions.held(name, async (held) => {
+        const session = await held.read()
+        if (session?.tokens[audience] !== token) return
+        const { [audience]: _, ...tokens } = session.tokens
+        await held.replace({ ...session, tokens })
+      }),
   }
 
-  async function refreshed(session: Session & { readonly refreshToken: string }, audience: string) {
-    const configuration = await discovered(session.issuer, session.clientId, route)
+  /** Undefined when the answer has no such token. */
+  async function spend(
+    session: Session & { readonly refreshToken: string },
+    audience: string,
+    { replace }: HeldSession,
+  ): Promise<string | undefined> {
+    const configuration = await discovered(session.issuer, session.clientId, route, { judgesClock: false })
     const answer = await refreshTokenGrant(configuration, session.refreshToken, askedAudience(profile, audience)).catch(
       (error: unknown) => {
         throw issuerFailure(session.issuer, error, name)
       },
     )
     const token = profile.use === "id-token" ? answer.id_token : answer.access_token
-    if (token === undefined)
-      throw new NotAuthenticated({
-        hop: "identity-provider",
-        cause: "TokenMissing",
-        detail: `${session.issuer} gave no ID token at a refresh: ask for access tokens, or log in again: clusterconnect login --profile ${name}`,
-      })
-    const next: Session = {
+    // Whatever becomes of the token: the provider may have taken the old refresh token back.
+    await replace({
       ...session,
       refreshToken: answer.refresh_token ?? session.refreshToken,
-      tokens: { ...stillGood(session.tokens), [audience]: token },
-    }
-    return { token, next }
+      tokens: { ...stillGood(session.tokens), ...(token === undefined ? {} : { [audience]: token }) },
+    })
+    return token
   }
 }
 
@@ -97,6 +105,13 @@ const isFresh = (token: string): boolean => {
 
 const stillGood = (tokens: Session["tokens"]): Session["tokens"] =>
   Object.fromEntries(Object.entries(tokens).filter(([, token]) => isFresh(token)))
+
+const noIdToken = (issuer: string, name: string) =>
+  new NotAuthenticated({
+    hop: "identity-provider",
+    cause: "TokenMissing",
+    detail: `${issuer} gave no ID token at a refresh: ask for access tokens, or log in again: clusterconnect login --profile ${name}`,
+  })
 
 const notLoggedIn = (name: string, why = "nobody is logged in") =>
   new NotAuthenticated({

@@ -12,8 +12,13 @@ export interface Asked {
   readonly body: string
 }
 
+interface Answer {
+  readonly status: number
+  readonly body: unknown
+}
+
 /** A token endpoint on https with a private authority. `answer` speaks the protocol of one CI system. */
-export const tokenEndpoint = async (answer: (asked: Asked) => { readonly status: number; readonly body: unknown }) => {
+export const tokenEndpoint = async (answer: (asked: Asked) => Answer | Promise<Answer>) => {
   const { caPem, certificatePem, keyPem } = await privateCertificate(["127.0.0.1"])
   const asked: Asked[] = []
   const server = createServer({ cert: certificatePem, key: keyPem }, async (req, res) => {
@@ -25,7 +30,7 @@ export const tokenEndpoint = async (answer: (asked: Asked) => { readonly status:
       body: await textOf(req),
     }
     asked.push(one)
-    const { status, body } = answer(one)
+    const { status, body } = await answer(one)
     const text = typeof body === "string" ? body : JSON.stringify(body)
     res.writeHead(status, { "content-type": "application/json", "content-length": Buffer.byteLength(text) }).end(text)
   })

@@ -10,6 +10,8 @@ export interface Issuing {
   readonly described: string
   /** A new token for this audience. Rejects with a PathFailure. */
   readonly mint: (audience: string) => Promise<string>
+  /** This token was of no use: one that is kept is not given out again. */
+  readonly forget?: (audience: string, token: string) => Promise<void>
   /** Who signs the tokens, where that is known without one. */
   readonly issuer: string | undefined
 }
@@ -27,6 +29,22 @@ export const mintFor = async (
   isAnothers: (audience: string) => boolean = () => false,
 ): Promise<{ readonly token: string; readonly issuer: string | undefined }> => {
   const token = await issuing.mint(audience)
+  try {
+    return { token, issuer: checked(issuing, token, audience, hop, isAnothers).issuer }
+  } catch (error) {
+    // Who mends the provider's settings gets another one. The refusal is what is to be told.
+    await issuing.forget?.(audience, token).catch(() => {})
+    throw error
+  }
+}
+
+const checked = (
+  issuing: Issuing,
+  token: string,
+  audience: string,
+  hop: Hop,
+  isAnothers: (audience: string) => boolean,
+) => {
   const claims = Either.getOrThrowWith(
     readClaims(token),
     ({ _tag }) =>
@@ -49,7 +67,7 @@ export const mintFor = async (
       cause: "TokenOpensOthers",
       detail: `${issuing.described} gave a token for ${JSON.stringify(audience)} that is also good for ${others.map((one) => JSON.stringify(one)).join(", ")}: who gets it could act as you there. It was not sent: have your identity provider give one audience at a time (docs/tokens.md)`,
     })
-  return { token, issuer: claims.issuer }
+  return claims
 }
 
 /** The relay's token from an issuer. Its audience is the user's own word; it goes through RelayTokenGate as every other. */
