@@ -45,23 +45,26 @@ export const addressChanged: Fault = {
 export const agentLinkDropped = (seconds: number): Fault => ({
   name: `agent link drops ${seconds} s`,
   silent: true,
-  strike: async ({ world }) => {
-    const namespace = world.cluster.namespace
-    if (namespace === undefined) throw new Error("this cluster has no namespace of its own to drop packets in")
-    const { port } = new URL(world.relayUrl)
-    const inside = ["netns", "exec", namespace, "nft"]
-    const rules = `table inet fault {
-      chain out { type filter hook output priority 0; tcp dport ${port} drop; }
-      chain in { type filter hook input priority 0; tcp sport ${port} drop; }
-    }`
-    await mustRun("ip", [...inside, "--file", "-"], { input: rules })
-    try {
-      await after(seconds * 1_000)
-    } finally {
-      await runProgram("ip", [...inside, "delete", "table", "inet", "fault"])
-    }
-  },
+  // A copy that begins meanwhile is refused by name after 9.5 s, as every request is.
+  strike: ({ world, beginnings }) =>
+    seconds > 9 ? beginnings.heldWhile(() => linkDropped(world, seconds)) : linkDropped(world, seconds),
 })
+
+const linkDropped = async ({ cluster, relayUrl }: World, seconds: number): Promise<void> => {
+  if (cluster.namespace === undefined) throw new Error("this cluster has no namespace of its own to drop packets in")
+  const { port } = new URL(relayUrl)
+  const inside = ["netns", "exec", cluster.namespace, "nft"]
+  const rules = `table inet fault {
+    chain out { type filter hook output priority 0; tcp dport ${port} drop; }
+    chain in { type filter hook input priority 0; tcp sport ${port} drop; }
+  }`
+  await mustRun("ip", [...inside, "--file", "-"], { input: rules })
+  try {
+    await after(seconds * 1_000)
+  } finally {
+    await runProgram("ip", [...inside, "delete", "table", "inet", "fault"])
+  }
+}
 
 export const proxyStopped = (seconds: number): Fault => ({
   name: `proxy SIGSTOP ${seconds} s`,

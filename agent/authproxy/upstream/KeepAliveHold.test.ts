@@ -105,29 +105,72 @@ const letGoAfter = async (
   return Number.POSITIVE_INFINITY
 }
 test.each([
-  ["9 s beside output without a pause", { behind: false, perTenth: 30 }, 9_000],
-  ["19 s for a client that is behind", { behind: true, perTenth: 30 }, 19_000],
+  ["10 s beside output without a pause", { behind: false, perTenth: 30 }, 10_000],
+  ["20 s for a client that is behind", { behind: true, perTenth: 30 }, 20_000],
   [
-    "9 s for one that is behind and takes more in that time than kernels keep",
-    { behind: true, perTenth: 120_000 },
-    9_000,
+    "15 s for one that is behind and takes more in that time than kernels keep",
+    { behind: true, perTenth: 80_000 },
+    15_000,
   ],
-  ["until that is taken, for one that takes it more slowly", { behind: true, perTenth: 80_000 }, 13_200],
-] as const)("a keep-alive is held for %s", async (_, { behind, perTenth }, expected) => {
+  ["until that is taken, for one that takes it more slowly", { behind: true, perTenth: 60_000 }, 17_600],
+] as const)("the first keep-alive of a session is held for %s", async (_, { behind, perTenth }, expected) => {
   using time = virtualTime()
   const hold = new KeepAliveHold({ isBehind: () => behind })
   hold.write(ping())
   expect(await letGoAfter(time, hold, () => hold.heard(perTenth))).toBe(expected)
 })
 
-test("a keep-alive is held for 9 s beside a megabyte every 2 s for a client that keeps up", async () => {
+test.each([
+  ["3 s beside output without a pause", { behind: false, perTenth: 30 }, 3_000],
+  ["9 s for a client that is behind", { behind: true, perTenth: 30 }, 9_000],
+  ["3 s for one that takes more in that time than kernels keep", { behind: true, perTenth: 400_000 }, 3_000],
+] as const)(
+  "a keep-alive that had to wait for its path is held for %s, since none was let go for long",
+  async (_, { behind, perTenth }, expected) => {
+    using time = virtualTime()
+    const hold = new KeepAliveHold({ isBehind: () => behind })
+    hold.heard(2 ** 20)
+    await time.pass(25_000)
+    hold.readAgain()
+    hold.write(ping())
+    expect(await letGoAfter(time, hold, () => hold.heard(perTenth))).toBe(expected)
+  },
+)
+
+test("a client that is always behind and pings every 5 s gets an answer every 15 s, also when each look is late", async () => {
+  using time = virtualTime()
+  const hold = new KeepAliveHold({ isBehind: () => true })
+  const letGo: number[] = []
+  for (let passed = 0; passed < 60_000; passed += 300) {
+    if (passed % 5_100 === 0) hold.write(ping())
+    await time.standStill(300, () => hold.heard(400_000))
+    if (hold.read() !== null) letGo.push(passed + 300)
+    while (hold.read() !== null) {}
+  }
+  expect(letGo).toHaveLength(4)
+  for (const [at, since] of letGo.map((one, index) => [one, letGo[index - 1] ?? 0] as const))
+    expect(at - since).toBeWithin(15_000, 15_700)
+})
+
+test("a keep-alive is held for 10 s beside a megabyte every 2 s for a client that keeps up", async () => {
   using time = virtualTime()
   const hold = new KeepAliveHold(aside)
   hold.write(ping())
   const letGo = await letGoAfter(time, hold, (passed) => {
     if (passed % 2_000 === 0) hold.heard(2 ** 20)
   })
-  expect(letGo).toBe(9_000)
+  expect(letGo).toBe(10_000)
+})
+
+test("large chunks, each of which pauses the server for a moment, leave a client that keeps up one that keeps up", async () => {
+  using time = virtualTime()
+  const hold = new KeepAliveHold(aside)
+  hold.write(ping())
+  const letGo = await letGoAfter(time, hold, () => {
+    hold.heard(70_000)
+    hold.readAgain()
+  })
+  expect(letGo).toBe(10_000)
 })
 
 test("what came beside the keep-alive before, and its standstill, do not count for the next one", async () => {
@@ -137,17 +180,22 @@ test("what came beside the keep-alive before, and its standstill, do not count f
   await time.pass(30_000)
   hold.readAgain()
   hold.heard(2 ** 24)
+  await time.pass(2_900)
+  expect(hold.read()).toBeNull()
   await time.pass(200)
   expect(hold.read()).toEqual(ping())
   hold.write(ping())
-  await time.pass(30_000)
-  expect(hold.read()).toBeNull()
-  hold.readAgain()
-  hold.heard(2 ** 24)
+  expect(await letGoAfter(time, hold, () => hold.heard(30))).toBe(20_000)
+})
+
+test("what is no keep-alive is nothing that kubectl gets an answer to", async () => {
+  using time = virtualTime()
+  const hold = new KeepAliveHold({ isBehind: () => true })
+  await time.pass(5_000)
   hold.write("data")
-  expect(Buffer.concat([hold.read(), hold.read()])).toEqual(Buffer.concat([ping(), Buffer.from("data")]))
+  expect(hold.read()).toEqual(Buffer.from("data"))
   hold.write(ping())
-  expect(await letGoAfter(time, hold, () => hold.heard(30))).toBe(19_000)
+  expect(await letGoAfter(time, hold, () => hold.heard(30))).toBe(15_000)
 })
 
 test("a client that was behind in the last 3 s counts as behind", async () => {
@@ -163,29 +211,33 @@ test("a client that was behind in the last 3 s counts as behind", async () => {
 })
 
 describe("a client that is behind and takes nothing", () => {
-  /** It stands still from the first second on, for so long; then it takes `perTenth` bytes in each tenth of a second. */
-  const letGoAfterStandstill = async (standsMillis: number, perTenth: number) => {
+  /** It takes a megabyte a second up to the tenth of a second `from`, then nothing for so long, then `perTenth` bytes in each tenth of a second. */
+  const letGoAfterStandstill = async (from: number, standsMillis: number, perTenth: number) => {
     using time = virtualTime()
     const hold = new KeepAliveHold({ isBehind: () => true })
-    hold.heard(perTenth)
+    hold.heard(1)
     hold.write(ping())
     const letGo = await letGoAfter(time, hold, (passed) => {
-      if (passed >= 1_000 && passed < 1_000 + standsMillis) return
+      if (passed >= from && passed < from + standsMillis) return
       hold.readAgain()
-      hold.heard(perTenth)
+      hold.heard(passed < from ? 100_000 : perTenth)
     })
-    return letGo - 1_000 - standsMillis
+    return letGo - from - standsMillis
   }
 
-  test("has its keep-alive held for as long as it stands still, and then until it has taken what kernels keep", async () => {
-    expect(await letGoAfterStandstill(40_000, 800_000)).toBeWithin(1_300, 1_600)
+  test.each([
+    ["from the first second on", 1_000],
+    ["from half a second before its time on", 14_500],
+  ])("has its keep-alive held for as long as it stands still, %s, and then for 3 s", async (_, from) => {
+    expect(await letGoAfterStandstill(from, 40_000, 800_000)).toBeWithin(2_900, 3_300)
+    expect(await letGoAfterStandstill(from, 40_000, 30_000)).toBeWithin(2_900, 3_300)
   })
 
-  test("or for 3 s, if it takes that more slowly", async () => {
-    expect(await letGoAfterStandstill(40_000, 30_000)).toBeWithin(2_900, 3_300)
+  test("has it held no longer for a standstill of less than a second", async () => {
+    expect(await letGoAfterStandstill(14_500, 800, 100_000)).toBeWithin(-100, 300)
   })
 
-  test("has it held no longer for a second standstill: a client that takes a little now and then gets its answer too", async () => {
+  test("gets its answer if it takes a little now and then", async () => {
     using time = virtualTime()
     const hold = new KeepAliveHold({ isBehind: () => true })
     hold.write(ping())
@@ -194,7 +246,20 @@ describe("a client that is behind and takes nothing", () => {
       hold.readAgain()
       hold.heard(30_000)
     })
-    expect(letGo).toBeWithin(18_900, 19_300)
+    expect(letGo).toBeWithin(20_000, 23_300)
+  })
+
+  test("has it held for a second standstill as for the first", async () => {
+    using time = virtualTime()
+    const hold = new KeepAliveHold({ isBehind: () => true })
+    hold.heard(1)
+    hold.write(ping())
+    const letGo = await letGoAfter(time, hold, (passed) => {
+      if ((passed > 1_000 && passed < 3_000) || (passed > 14_000 && passed < 20_000)) return
+      hold.readAgain()
+      hold.heard(200_000)
+    })
+    expect(letGo).toBeWithin(22_900, 23_300)
   })
 
   test("has a ping that comes in the standstill held until it goes on, though none waited before", async () => {
@@ -228,15 +293,20 @@ test("a standstill of the process leaves 3 s to read what the server said meanwh
   expect(await outputFor(300)).toEqual(ping())
 })
 
-test("a keep-alive goes also when every look is late and each time something has come", async () => {
-  using time = virtualTime()
-  const hold = new KeepAliveHold(aside)
-  hold.write(ping())
-  let looks = 0
-  for (; hold.read() === null && looks < 100; looks += 1) await time.standStill(1_000, () => hold.heard(30))
-  // The first 6 s as they pass, the last 3 s a fifth of a second with each look.
-  expect(looks).toBeWithin(15, 25)
-})
+test.each([
+  [1_000, 10_000],
+  [2_000, 14_000],
+])(
+  "a keep-alive goes also when every look comes %d ms after the one before and each time something was said",
+  async (late, letGo) => {
+    using time = virtualTime()
+    const hold = new KeepAliveHold(aside)
+    hold.write(ping())
+    let passed = 0
+    for (; hold.read() === null && passed < 100_000; passed += late) await time.standStill(late, () => hold.heard(30))
+    expect(passed).toBe(letGo)
+  },
+)
 
 test("data that takes a keep-alive along in the middle of its look leaves the next one its time", async () => {
   using time = virtualTime()

@@ -10,19 +10,19 @@ const BULK_BYTES = 1024 * 1024
 const BULK_QUIET_MILLIS = 3_000
 /** In this time so much as makes bulk is forgotten again, and at most twice as much is remembered. */
 const FORGET_MILLIS = 10_000
-/**
- * kubectl pings every 5 s and ends a session that got no answer for 61 s: let go before its second ping after that, somebody gets an answer
- * every 10 s beside output that never pauses, and 45 s in which nothing gets through are survived.
- */
-const MAX_HOLD_MILLIS = 9_000
-/**
- * The same while the client is behind and has not yet taken so much as kernels keep between an API server that has closed and us: what is lost is
- * there, and the answer would stand behind it.
- */
-const MAX_HOLD_BEHIND_MILLIS = 19_000
+/** Whose bytes are on the way, and how long its keep-alives wait at most: since some were let go last, and since the oldest came. */
+const LIMITS = {
+  keepsUp: { sinceLetGoMillis: 10_000, sinceCameMillis: 3_000 },
+  /** Always behind, but has taken {@link KERNEL_BYTES} since the oldest came. */
+  fast: { sinceLetGoMillis: 15_000, sinceCameMillis: 3_000 },
+  slow: { sinceLetGoMillis: 20_000, sinceCameMillis: 9_000 },
+} as const
+/** So much as kernels usually keep between an API server that has closed and us: what is lost is there, and the answer would stand behind it. */
 const KERNEL_BYTES = 10 * 1024 * 1024
-/** A client that is behind and takes nothing for this long stands still, or has no path: no answer would get to it. */
-const STANDSTILL_MILLIS = 1_000
+/** A client that is behind and takes nothing for this long stands still or has no path, and no answer would get to it. */
+const STANDS_STILL_MILLIS = 400
+/** After a standstill so long as this, what was said meanwhile is read for {@link BULK_QUIET_MILLIS} first. */
+const STOOD_STILL_MILLIS = 1_000
 /** Pings come every 5 s; whoever sends more than this gets through at once. */
 const MAX_HELD_BYTES = 1_024
 
@@ -47,9 +47,11 @@ export class KeepAliveHold extends Transform {
   #recentBytes = 0
   #behindAt = Number.NEGATIVE_INFINITY
   #heldSince = 0
-  /** When the client took something again after the first standstill of this hold. */
-  #wentOnAt: number | undefined
-  /** Since the oldest keep-alive came, or since the client went on. */
+  /** Of keep-alives. kubectl's patience begins with the session. */
+  #letGoAt = performance.now()
+  /** When the client, or this process, went on after a standstill. */
+  #wentOnAt = Number.NEGATIVE_INFINITY
+  /** Since the oldest keep-alive came. */
   #heardWhileHeld = 0
   #timer: ReturnType<typeof setTimeout> | undefined
 
@@ -58,9 +60,11 @@ export class KeepAliveHold extends Transform {
     this.#other = other
   }
 
-  /** So many bytes came from the server. */
+  /** So many bytes came from the server. Before they are passed on to the client. */
   heard(bytes: number): void {
     const now = performance.now()
+    // What is stuck may be less than pauses the server: then nobody says that it is read again.
+    if (this.#other.isBehind()) this.#goOn(this.#heardAt)
     const forgotten = ((now - this.#heardAt) / FORGET_MILLIS) * BULK_BYTES
     this.#recentBytes = Math.min(Math.max(0, this.#recentBytes - forgotten) + bytes, 2 * BULK_BYTES)
     this.#heardAt = now
@@ -69,13 +73,8 @@ export class KeepAliveHold extends Transform {
 
   /** The server is read again after a time in which the client took nothing: that was no pause of the server's, and it may have more. */
   readAgain(): void {
-    const now = performance.now()
-    if (this.#wentOnAt === undefined && now - this.#heardAt >= STANDSTILL_MILLIS) {
-      this.#wentOnAt = now
-      this.#heardWhileHeld = 0
-    }
-    this.#heardAt = now
-    this.#behindAt = now
+    this.#goOn(this.#heardAt)
+    this.#heardAt = performance.now()
   }
 
   override _transform(chunk: Buffer, _: BufferEncoding, done: TransformCallback): void {
@@ -86,7 +85,6 @@ export class KeepAliveHold extends Transform {
       if (this.#timer === undefined) {
         this.#heldSince = performance.now()
         this.#heardWhileHeld = 0
-        this.#wentOnAt = undefined
         this.#wait()
       }
     } else {
@@ -121,9 +119,9 @@ export class KeepAliveHold extends Transform {
     const due = performance.now() + QUIET_MILLIS
     const look = () => {
       if (this.#timer !== timer) return
-      const mustHold = this.#mustHold()
-      this.#forgiveStandstill(performance.now() - due)
-      if (mustHold && (this.#leftMillis() > 0 || this.#standsStill())) this.#wait()
+      // This process stood still as well as the client may.
+      this.#goOn(due)
+      if (this.#mustHold() && this.#mayHold()) this.#wait()
       else this.#release()
     }
     // After a whole turn of the event loop, in which sockets are looked at: a process that stood still wakes with its timers.
@@ -131,33 +129,34 @@ export class KeepAliveHold extends Transform {
     this.#timer = timer
   }
 
-  #leftMillis(): number {
+  #mayHold(): boolean {
     const now = performance.now()
-    const left = this.#heldSince + MAX_HOLD_MILLIS - now
-    if (this.#heardWhileHeld >= KERNEL_BYTES) return left
+    const standsStill = this.#other.isBehind() && this.#counts(this.#heardAt, STANDS_STILL_MILLIS)
+    return now < this.#limitAt() || standsStill || now - this.#wentOnAt < BULK_QUIET_MILLIS
+  }
+
+  /** A standstill from then until now is over, of the client or of this process: what the server said meanwhile is still to be read. */
+  #goOn(since: number): void {
+    if (this.#counts(since, STOOD_STILL_MILLIS)) this.#wentOnAt = performance.now()
+  }
+
+  /** Whether a standstill is so long, and began in time: a client that takes a little now and then must get its answers too. */
+  #counts(since: number, millis: number): boolean {
+    return performance.now() - since >= millis && since < this.#limitAt()
+  }
+
+  /** Until when the keep-alives wait, unless there is a standstill. */
+  #limitAt(): number {
     // A client that is behind is not so in every moment: it counts as such for as long as bulk counts as on its way.
-    const isBehind = now - this.#behindAt < BULK_QUIET_MILLIS
-    return Math.max(
-      isBehind ? this.#heldSince + MAX_HOLD_BEHIND_MILLIS - now : left,
-      (this.#wentOnAt ?? Number.NEGATIVE_INFINITY) + BULK_QUIET_MILLIS - now,
-    )
-  }
-
-  /** Once in a hold: a client that takes a little now and then must get its answer too. */
-  #standsStill(): boolean {
-    return (
-      this.#wentOnAt === undefined && this.#other.isBehind() && performance.now() - this.#heardAt >= STANDSTILL_MILLIS
-    )
-  }
-
-  /** What the server said while this process stood still is still to be read: of that time counts only what leaves enough for it. */
-  #forgiveStandstill(millis: number): void {
-    const missing = BULK_QUIET_MILLIS - this.#leftMillis()
-    this.#heldSince += Math.min(millis, Math.max(0, missing))
+    const isBehind = performance.now() - this.#behindAt < BULK_QUIET_MILLIS
+    const isFast = this.#heardWhileHeld >= KERNEL_BYTES
+    const { sinceLetGoMillis, sinceCameMillis } = LIMITS[isBehind ? (isFast ? "fast" : "slow") : "keepsUp"]
+    return Math.max(this.#letGoAt + sinceLetGoMillis, this.#heldSince + sinceCameMillis)
   }
 
   #release(): void {
     const held = this.#held
+    if (held.length > 0) this.#letGoAt = performance.now()
     this.#clear()
     for (const chunk of held) this.push(chunk)
   }

@@ -85,3 +85,18 @@ test("a ping that comes when a client that stood still takes bytes again does no
   await time.pass(200)
   expect(server.written).toEqual([ping])
 })
+
+test("a ping that waited while a little was stuck does not reach a server that then says much, before it was read for 3 s", async () => {
+  const { client, server } = ends
+  server.duplex.push(Buffer.alloc(100))
+  client.duplex.push(ping)
+  await time.pass(30_000)
+  expect([server.written, server.duplex.isPaused()]).toEqual([[], false])
+  server.duplex.push(Buffer.alloc(megabyte))
+  await time.pass(100)
+  client.takeAll()
+  await time.pass(2_700)
+  expect(server.written).toEqual([])
+  await time.pass(400)
+  expect(server.written).toEqual([ping])
+})

@@ -1,6 +1,6 @@
 /**
- * Holds back copies that have not begun while a program stands still: kubectl takes a server that does not answer for 10 s for one that is not there,
- * whoever stands between them. Copies that have begun go on.
+ * Holds back copies that have not begun while there is no path for longer than a request waits, or a program stands still: kubectl takes a server that
+ * does not answer for 10 s for one that is not there, whoever stands between them. Copies that have begun go on.
  */
 export class Beginnings {
   #held = Promise.resolve()
