@@ -262,6 +262,17 @@ describe("a client that is behind and takes nothing", () => {
     expect(letGo).toBeWithin(22_900, 23_300)
   })
 
+  test("has its keep-alive held for 3 s when it takes what was stuck and the server says much before anybody looks", async () => {
+    using time = virtualTime()
+    let behind = true
+    const hold = new KeepAliveHold({ isBehind: () => behind })
+    hold.heard(100)
+    hold.write(ping())
+    await time.pass(30_000)
+    behind = false
+    expect(await letGoAfter(time, hold, () => hold.heard(100_000))).toBeWithin(2_900, 3_300)
+  })
+
   test("has a ping that comes in the standstill held until it goes on, though none waited before", async () => {
     using time = virtualTime()
     let behind = true
@@ -292,6 +303,30 @@ test("a standstill of the process leaves 3 s to read what the server said meanwh
   expect(await outputFor(2_900)).toBeNull()
   expect(await outputFor(300)).toEqual(ping())
 })
+
+test.each([
+  ["that keeps up, and began in the last 200 ms", { behind: false, from: 9_900, perTenth: 30 }],
+  ["that is always behind and slow", { behind: true, from: 12_000, perTenth: 30_000 }],
+  ["that is always behind and fast", { behind: true, from: 12_000, perTenth: 400_000 }],
+])(
+  "a standstill of the process leaves 3 s to a client %s, also when it takes everything as the process goes on",
+  async (_, { behind, from, perTenth }) => {
+    using time = virtualTime()
+    let drained = false
+    const hold = new KeepAliveHold({ isBehind: () => behind && !drained })
+    hold.write(ping())
+    for (let passed = 0; passed < from; passed += 100) {
+      hold.heard(perTenth)
+      await time.pass(100)
+    }
+    await time.standStill(10_000, () => {
+      drained = true
+      if (behind) hold.readAgain()
+      hold.heard(perTenth)
+    })
+    expect(await letGoAfter(time, hold, () => hold.heard(30))).toBeWithin(2_900, 3_300)
+  },
+)
 
 test.each([
   [1_000, 10_000],

@@ -60,11 +60,11 @@ export class KeepAliveHold extends Transform {
     this.#other = other
   }
 
-  /** So many bytes came from the server. Before they are passed on to the client. */
+  /** So many bytes came from the server. */
   heard(bytes: number): void {
     const now = performance.now()
     // What is stuck may be less than pauses the server: then nobody says that it is read again.
-    if (this.#other.isBehind()) this.#goOn(this.#heardAt)
+    if (this.#behindAt > this.#heardAt) this.#goOn(this.#heardAt)
     const forgotten = ((now - this.#heardAt) / FORGET_MILLIS) * BULK_BYTES
     this.#recentBytes = Math.min(Math.max(0, this.#recentBytes - forgotten) + bytes, 2 * BULK_BYTES)
     this.#heardAt = now
@@ -116,11 +116,11 @@ export class KeepAliveHold extends Transform {
   }
 
   #wait(): void {
-    const due = performance.now() + QUIET_MILLIS
+    const begun = performance.now()
     const look = () => {
       if (this.#timer !== timer) return
       // This process stood still as well as the client may.
-      this.#goOn(due)
+      this.#goOn(begun, QUIET_MILLIS + STOOD_STILL_MILLIS)
       if (this.#mustHold() && this.#mayHold()) this.#wait()
       else this.#release()
     }
@@ -136,19 +136,19 @@ export class KeepAliveHold extends Transform {
   }
 
   /** A standstill from then until now is over, of the client or of this process: what the server said meanwhile is still to be read. */
-  #goOn(since: number): void {
-    if (this.#counts(since, STOOD_STILL_MILLIS)) this.#wentOnAt = performance.now()
+  #goOn(since: number, millis = STOOD_STILL_MILLIS): void {
+    if (this.#counts(since, millis)) this.#wentOnAt = performance.now()
   }
 
   /** Whether a standstill is so long, and began in time: a client that takes a little now and then must get its answers too. */
   #counts(since: number, millis: number): boolean {
-    return performance.now() - since >= millis && since < this.#limitAt()
+    return performance.now() - since >= millis && since < this.#limitAt(since)
   }
 
-  /** Until when the keep-alives wait, unless there is a standstill. */
-  #limitAt(): number {
+  /** Until when the keep-alives wait, unless there is a standstill, by what the client was then. */
+  #limitAt(at = performance.now()): number {
     // A client that is behind is not so in every moment: it counts as such for as long as bulk counts as on its way.
-    const isBehind = performance.now() - this.#behindAt < BULK_QUIET_MILLIS
+    const isBehind = at - this.#behindAt < BULK_QUIET_MILLIS
     const isFast = this.#heardWhileHeld >= KERNEL_BYTES
     const { sinceLetGoMillis, sinceCameMillis } = LIMITS[isBehind ? (isFast ? "fast" : "slow") : "keepsUp"]
     return Math.max(this.#letGoAt + sinceLetGoMillis, this.#heldSince + sinceCameMillis)
