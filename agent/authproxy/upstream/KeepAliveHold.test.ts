@@ -20,12 +20,13 @@ test.each<[string, Buffer, boolean]>([
   ["a SPDY frame of another type", Buffer.from([0x80, 3, 0, 7, 0, 0, 0, 4, 0, 0, 0, 9]), false],
 ])("%s is a keep-alive: %#", (_, chunk, expected) => expect(isKeepAlive(chunk)).toBe(expected))
 
-const aside = { isBehind: () => false }
+const keepsUp = () => false
+const holdOf = (isBehind: () => boolean, readAhead = async () => {}) => new KeepAliveHold({ isBehind, readAhead })
 
 test("a keep-alive waits while the client is behind, and goes when it is not any more", async () => {
   using time = virtualTime()
   let behind = true
-  const hold = new KeepAliveHold({ isBehind: () => behind })
+  const hold = holdOf(() => behind)
   hold.write(ping())
   await time.pass(1_000)
   expect(hold.read()).toBeNull()
@@ -36,7 +37,7 @@ test("a keep-alive waits while the client is behind, and goes when it is not any
 
 test("a keep-alive waits for a longer pause after a megabyte than after a few bytes", async () => {
   using time = virtualTime()
-  const [little, much] = [new KeepAliveHold(aside), new KeepAliveHold(aside)]
+  const [little, much] = [holdOf(keepsUp), holdOf(keepsUp)]
   little.heard(1_000)
   for (let part = 0; part < 17; part += 1) much.heard(64 * 1024)
   for (const hold of [little, much]) hold.write(ping())
@@ -50,7 +51,7 @@ test("a keep-alive waits for a longer pause after a megabyte than after a few by
 
 test("the time in which the client took nothing is no pause of the server's", async () => {
   using time = virtualTime()
-  const hold = new KeepAliveHold(aside)
+  const hold = holdOf(keepsUp)
   hold.heard(2 ** 21)
   await time.pass(30_000)
   hold.readAgain()
@@ -64,7 +65,7 @@ test("the time in which the client took nothing is no pause of the server's", as
 
 test("a keep-alive that comes when the server is just read again waits, although nothing has come yet", async () => {
   using time = virtualTime()
-  const hold = new KeepAliveHold(aside)
+  const hold = holdOf(keepsUp)
   hold.heard(2 ** 20)
   await time.pass(30_000)
   hold.readAgain()
@@ -77,7 +78,7 @@ test("a keep-alive that comes when the server is just read again waits, although
 
 test("a session that said much once and little since waits no longer than one that said little", async () => {
   using time = virtualTime()
-  const hold = new KeepAliveHold(aside)
+  const hold = holdOf(keepsUp)
   hold.heard(2 ** 24)
   for (let second = 0; second < 11; second += 1) {
     hold.heard(30)
@@ -115,7 +116,7 @@ test.each([
   ["until that is taken, for one that takes it more slowly", { behind: true, perTenth: 60_000 }, 17_600],
 ] as const)("the first keep-alive of a session is held for %s", async (_, { behind, perTenth }, expected) => {
   using time = virtualTime()
-  const hold = new KeepAliveHold({ isBehind: () => behind })
+  const hold = holdOf(() => behind)
   hold.write(ping())
   expect(await letGoAfter(time, hold, () => hold.heard(perTenth))).toBe(expected)
 })
@@ -128,7 +129,7 @@ test.each([
   "a keep-alive that had to wait for its path is held for %s, since none was let go for long",
   async (_, { behind, perTenth }, expected) => {
     using time = virtualTime()
-    const hold = new KeepAliveHold({ isBehind: () => behind })
+    const hold = holdOf(() => behind)
     hold.heard(2 ** 20)
     await time.pass(25_000)
     hold.readAgain()
@@ -139,7 +140,7 @@ test.each([
 
 test("a client that is always behind and pings every 5 s gets an answer every 15 s, also when each look is late", async () => {
   using time = virtualTime()
-  const hold = new KeepAliveHold({ isBehind: () => true })
+  const hold = holdOf(() => true)
   const letGo: number[] = []
   for (let passed = 0; passed < 60_000; passed += 300) {
     if (passed % 5_100 === 0) hold.write(ping())
@@ -154,7 +155,7 @@ test("a client that is always behind and pings every 5 s gets an answer every 15
 
 test("a keep-alive is held for 10 s beside a megabyte every 2 s for a client that keeps up", async () => {
   using time = virtualTime()
-  const hold = new KeepAliveHold(aside)
+  const hold = holdOf(keepsUp)
   hold.write(ping())
   const letGo = await letGoAfter(time, hold, (passed) => {
     if (passed % 2_000 === 0) hold.heard(2 ** 20)
@@ -164,7 +165,7 @@ test("a keep-alive is held for 10 s beside a megabyte every 2 s for a client tha
 
 test("large chunks, each of which pauses the server for a moment, leave a client that keeps up one that keeps up", async () => {
   using time = virtualTime()
-  const hold = new KeepAliveHold(aside)
+  const hold = holdOf(keepsUp)
   hold.write(ping())
   const letGo = await letGoAfter(time, hold, () => {
     hold.heard(70_000)
@@ -175,7 +176,7 @@ test("large chunks, each of which pauses the server for a moment, leave a client
 
 test("what came beside the keep-alive before, and its standstill, do not count for the next one", async () => {
   using time = virtualTime()
-  const hold = new KeepAliveHold({ isBehind: () => true })
+  const hold = holdOf(() => true)
   hold.write(ping())
   await time.pass(30_000)
   hold.readAgain()
@@ -190,7 +191,7 @@ test("what came beside the keep-alive before, and its standstill, do not count f
 
 test("what is no keep-alive is nothing that kubectl gets an answer to", async () => {
   using time = virtualTime()
-  const hold = new KeepAliveHold({ isBehind: () => true })
+  const hold = holdOf(() => true)
   await time.pass(5_000)
   hold.write("data")
   expect(hold.read()).toEqual(Buffer.from("data"))
@@ -201,7 +202,7 @@ test("what is no keep-alive is nothing that kubectl gets an answer to", async ()
 test("a client that was behind in the last 3 s counts as behind", async () => {
   using time = virtualTime()
   let behind = true
-  const hold = new KeepAliveHold({ isBehind: () => behind })
+  const hold = holdOf(() => behind)
   hold.write(ping())
   const letGo = await letGoAfter(time, hold, (passed) => {
     hold.heard(30)
@@ -214,7 +215,7 @@ describe("a client that is behind and takes nothing", () => {
   /** It takes a megabyte a second up to the tenth of a second `from`, then nothing for so long, then `perTenth` bytes in each tenth of a second. */
   const letGoAfterStandstill = async (from: number, standsMillis: number, perTenth: number) => {
     using time = virtualTime()
-    const hold = new KeepAliveHold({ isBehind: () => true })
+    const hold = holdOf(() => true)
     hold.heard(1)
     hold.write(ping())
     const letGo = await letGoAfter(time, hold, (passed) => {
@@ -239,7 +240,7 @@ describe("a client that is behind and takes nothing", () => {
 
   test("gets its answer if it takes a little now and then", async () => {
     using time = virtualTime()
-    const hold = new KeepAliveHold({ isBehind: () => true })
+    const hold = holdOf(() => true)
     hold.write(ping())
     const letGo = await letGoAfter(time, hold, (passed) => {
       if (passed % 2_000 !== 0) return
@@ -251,7 +252,7 @@ describe("a client that is behind and takes nothing", () => {
 
   test("has it held for a second standstill as for the first", async () => {
     using time = virtualTime()
-    const hold = new KeepAliveHold({ isBehind: () => true })
+    const hold = holdOf(() => true)
     hold.heard(1)
     hold.write(ping())
     const letGo = await letGoAfter(time, hold, (passed) => {
@@ -265,7 +266,7 @@ describe("a client that is behind and takes nothing", () => {
   test("has its keep-alive held for 3 s when it takes what was stuck and the server says much before anybody looks", async () => {
     using time = virtualTime()
     let behind = true
-    const hold = new KeepAliveHold({ isBehind: () => behind })
+    const hold = holdOf(() => behind)
     hold.heard(100)
     hold.write(ping())
     await time.pass(30_000)
@@ -276,7 +277,7 @@ describe("a client that is behind and takes nothing", () => {
   test("has a ping that comes in the standstill held until it goes on, though none waited before", async () => {
     using time = virtualTime()
     let behind = true
-    const hold = new KeepAliveHold({ isBehind: () => behind })
+    const hold = holdOf(() => behind)
     hold.heard(30)
     await time.pass(30_000)
     hold.write(ping())
@@ -290,7 +291,7 @@ describe("a client that is behind and takes nothing", () => {
 
 test("a standstill of the process leaves 3 s to read what the server said meanwhile, and no more", async () => {
   using time = virtualTime()
-  const hold = new KeepAliveHold(aside)
+  const hold = holdOf(keepsUp)
   hold.write(ping())
   await time.standStill(45_000, () => hold.heard(30))
   const outputFor = async (millis: number) => {
@@ -313,7 +314,7 @@ test.each([
   async (_, { behind, from, perTenth }) => {
     using time = virtualTime()
     let drained = false
-    const hold = new KeepAliveHold({ isBehind: () => behind && !drained })
+    const hold = holdOf(() => behind && !drained)
     hold.write(ping())
     for (let passed = 0; passed < from; passed += 100) {
       hold.heard(perTenth)
@@ -335,7 +336,7 @@ test.each([
   "a keep-alive goes also when every look comes %d ms after the one before and each time something was said",
   async (late, letGo) => {
     using time = virtualTime()
-    const hold = new KeepAliveHold(aside)
+    const hold = holdOf(keepsUp)
     hold.write(ping())
     let passed = 0
     for (; hold.read() === null && passed < 100_000; passed += late) await time.standStill(late, () => hold.heard(30))
@@ -345,7 +346,7 @@ test.each([
 
 test("data that takes a keep-alive along in the middle of its look leaves the next one its time", async () => {
   using time = virtualTime()
-  const hold = new KeepAliveHold(aside)
+  const hold = holdOf(keepsUp)
   hold.write(ping())
   jest.advanceTimersByTime(200)
   hold.write(Buffer.from("data"))
@@ -358,7 +359,7 @@ test("data that takes a keep-alive along in the middle of its look leaves the ne
 })
 
 test("order is kept, and an end takes along what is held", async () => {
-  const hold = new KeepAliveHold({ isBehind: () => true })
+  const hold = holdOf(() => true)
   hold.write(ping())
   hold.write(Buffer.from("data"))
   hold.write(ping(1))
@@ -367,8 +368,50 @@ test("order is kept, and an end takes along what is held", async () => {
 })
 
 test("pings without end are not held without bound", () => {
-  const hold = new KeepAliveHold({ isBehind: () => true })
+  const hold = holdOf(() => true)
   for (let count = 0; count < 200; count += 1) hold.write(ping())
   expect((hold.read() as Buffer).length).toBeGreaterThan(0)
   hold.destroy()
+})
+
+test("before keep-alives go beside bytes that are on the way, what the server has said is read; what else comes takes them along", async () => {
+  using time = virtualTime()
+  const read = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+  let asked = 0
+  const hold = holdOf(
+    () => true,
+    () => read[asked++]?.promise ?? Promise.resolve(),
+  )
+  const flood = async (millis: number) => {
+    for (let passed = 0; passed < millis; passed += 100) {
+      hold.heard(30)
+      await time.pass(100)
+    }
+  }
+  hold.write(ping())
+  await flood(25_000)
+  expect([asked, hold.read()]).toEqual([1, null])
+  hold.write(ping(1))
+  read[0]?.resolve()
+  await time.pass(100)
+  expect(Buffer.concat([hold.read(), hold.read() ?? Buffer.alloc(0)])).toEqual(Buffer.concat([ping(), ping(1)]))
+  hold.write(ping(2))
+  await flood(25_000)
+  expect([asked, hold.read()]).toEqual([2, null])
+  hold.write("data")
+  hold.write(ping(3))
+  read[1]?.resolve()
+  await time.pass(100)
+  expect(Buffer.concat([hold.read(), hold.read() ?? Buffer.alloc(0)])).toEqual(
+    Buffer.concat([ping(2), Buffer.from("data")]),
+  )
+  hold.destroy()
+})
+
+test("nothing is read ahead for a keep-alive that goes beside a server that is quiet", async () => {
+  using time = virtualTime()
+  const hold = holdOf(keepsUp, () => Promise.reject(new Error("it was")))
+  hold.write(ping())
+  await time.pass(200)
+  expect(hold.read()).toEqual(ping())
 })

@@ -30,6 +30,8 @@ const MAX_HELD_BYTES = 1_024
 export interface OtherDirection {
   /** Bytes of the server wait for the client: here, or in the kernel because nobody reads them. */
   readonly isBehind: () => boolean
+  /** Reads what the server has said already, whatever the client takes: if it has closed, its end is among it. */
+  readonly readAhead: () => Promise<void>
 }
 
 /**
@@ -121,8 +123,12 @@ export class KeepAliveHold extends Transform {
       if (this.#timer !== timer) return
       // This process stood still as well as the client may.
       this.#goOn(begun, QUIET_MILLIS + STOOD_STILL_MILLIS)
-      if (this.#mustHold() && this.#mayHold()) this.#wait()
-      else this.#release()
+      if (!this.#mustHold()) this.#release()
+      else if (this.#mayHold()) this.#wait()
+      else
+        void this.#other.readAhead().then(() => {
+          if (this.#timer === timer) this.#release()
+        })
     }
     // After a whole turn of the event loop, in which sockets are looked at: a process that stood still wakes with its timers.
     const timer = setTimeout(() => setImmediate(() => setImmediate(look)), QUIET_MILLIS)

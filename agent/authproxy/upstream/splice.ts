@@ -1,6 +1,7 @@
 import type { Socket } from "node:net"
 import { lingeringClose } from "../../../platform/tlsListener.ts"
 import { KeepAliveHold } from "./KeepAliveHold.ts"
+import { readAhead } from "./readAhead.ts"
 
 /**
  * Joins two sockets until both directions have ended: raw bytes, back pressure and half-close both ways. A socket that goes
@@ -14,8 +15,14 @@ export const spliceSockets = (
   onEnd: (cut: string | undefined) => void,
 ): void => {
   let over = false
+  let readsAhead = false
   const toServer = new KeepAliveHold({
     isBehind: () => client.writableLength > 0 || server.readableLength > 0 || server.isPaused(),
+    readAhead: async () => {
+      readsAhead = true
+      await readAhead(server, client)
+      readsAhead = false
+    },
   })
   const end = (cut: string | undefined) => {
     if (over) return
@@ -31,7 +38,7 @@ export const spliceSockets = (
     account.sent(chunk.length)
   })
   // After a time in which nobody read: what stands in the kernel comes only in a later turn, and a ping may come in this one.
-  server.on("resume", () => toServer.readAgain())
+  server.on("resume", () => readsAhead || toServer.readAgain())
   client.on("error", () => end("client-gone"))
   // A server that has said everything may refuse the rest of what it is told: the client still gets all of it.
   server.on("error", () => server.readableEnded || end("api-server-connection-lost"))
