@@ -1,5 +1,4 @@
 import type { Socket } from "node:net"
-import { setTimeout as after } from "node:timers/promises"
 
 /** More than kernels keep between the API server and us, which is 15 MiB by the defaults of Linux. */
 const MAX_BYTES = 24 * 1024 * 1024
@@ -19,29 +18,34 @@ let sessions = 0
 export const readAhead = async (server: Socket, client: Socket): Promise<void> => {
   if (sessions >= MAX_SESSIONS) return
   sessions += 1
+  const enough = Promise.withResolvers<void>()
   let bytes = 0
   const count = (chunk: Buffer) => {
     bytes += chunk.length
+    if (bytes >= MAX_BYTES) enough.resolve()
   }
-  server.on("data", count)
-  try {
-    const began = performance.now()
-    for (let before = -1; bytes !== before; ) {
-      before = bytes
-      for (const until = performance.now() + QUIET_MILLIS; performance.now() < until; await after(1)) {
-        if (bytes >= MAX_BYTES || server.readableEnded || server.destroyed || client.destroyed) return
-        // Whoever pipes pauses it with each chunk.
-        server.resume()
-      }
-      if (performance.now() - began >= MAX_MILLIS) return
-    }
-  } finally {
-    server.off("data", count)
-    const over = () => {
-      client.off("drain", over).off("close", over)
-      sessions -= 1
-    }
-    if (client.writableNeedDrain && !client.destroyed) client.on("drain", over).on("close", over)
-    else over()
+  // Whoever pipes pauses it with each chunk.
+  const goOn = () => void setImmediate(() => server.listeners("pause").includes(goOn) && server.resume())
+  server.on("data", count).on("pause", goOn).on("end", enough.resolve).on("close", enough.resolve)
+  client.on("close", enough.resolve)
+  server.resume()
+  await Promise.race([enough.promise, quiet(() => bytes)])
+  server.off("data", count).off("pause", goOn).off("end", enough.resolve).off("close", enough.resolve)
+  client.off("close", enough.resolve)
+  const taken = () => {
+    client.off("drain", taken).off("close", taken)
+    sessions -= 1
   }
+  if (client.writableNeedDrain && !client.destroyed) client.on("drain", taken).on("close", taken)
+  else taken()
+}
+
+/** Until no more bytes have come for a while. */
+const quiet = async (bytes: () => number): Promise<void> => {
+  const began = performance.now()
+  let before: number
+  do {
+    before = bytes()
+    await new Promise((resolve) => setTimeout(resolve, QUIET_MILLIS))
+  } while (bytes() !== before && performance.now() - began < MAX_MILLIS)
 }

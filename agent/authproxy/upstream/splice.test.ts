@@ -20,6 +20,11 @@ const socket = () => {
   return {
     duplex,
     written,
+    takeOne() {
+      const took = take
+      take = undefined
+      took?.()
+    },
     takeAll() {
       takesAll = true
       take?.()
@@ -99,4 +104,21 @@ test("a ping that waited while a little was stuck does not reach a server that t
   expect(server.written).toEqual([])
   await time.pass(400)
   expect(server.written).toEqual([ping])
+})
+
+test("a ping that has waited for long enough beside a flood reaches the server when all that it had said is read", async () => {
+  const { client, server } = ends
+  const say = () => server.duplex.push(Buffer.alloc(48 * 1024))
+  for (let chunk = 0; chunk < 24; chunk += 1) say()
+  client.duplex.push(ping)
+  const unread: number[] = []
+  for (let passed = 0; server.written.length === 0 && passed < 60_000; passed += 100) {
+    unread.push(server.duplex.readableLength)
+    say()
+    client.takeOne()
+    await time.pass(100)
+  }
+  expect(unread.length).toBeWithin(200, 215)
+  expect(Math.min(...unread.slice(0, 200))).toBeGreaterThan(megabyte)
+  expect(server.duplex.readableLength).toBe(0)
 })
