@@ -21,7 +21,8 @@ test.each<[string, Buffer, boolean]>([
 ])("%s is a keep-alive: %#", (_, chunk, expected) => expect(isKeepAlive(chunk)).toBe(expected))
 
 const keepsUp = () => false
-const holdOf = (isBehind: () => boolean, readAhead = async () => {}) => new KeepAliveHold({ isBehind, readAhead })
+const holdOf = (isBehind: () => boolean, readAhead: (most: number) => Promise<void> = async () => {}) =>
+  new KeepAliveHold({ isBehind, readAhead })
 
 test("a keep-alive waits while the client is behind, and goes when it is not any more", async () => {
   using time = virtualTime()
@@ -377,36 +378,56 @@ test("pings without end are not held without bound", () => {
 test("before keep-alives go beside bytes that are on the way, what the server has said is read; what else comes takes them along", async () => {
   using time = virtualTime()
   const read = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
-  let asked = 0
+  const asked: number[] = []
   const hold = holdOf(
     () => true,
-    () => read[asked++]?.promise ?? Promise.resolve(),
+    (most) => read[asked.push(most) - 1]?.promise ?? Promise.resolve(),
   )
   const flood = async (millis: number) => {
     for (let passed = 0; passed < millis; passed += 100) {
-      hold.heard(30)
+      hold.heard(300_000)
       await time.pass(100)
     }
   }
+  const said = () => Buffer.concat([hold.read() ?? Buffer.alloc(0), hold.read() ?? Buffer.alloc(0)])
   hold.write(ping())
-  await flood(25_000)
-  expect([asked, hold.read()]).toEqual([1, null])
+  await flood(20_000)
+  // What the client takes in 5 s.
+  expect(asked).toEqual([15_000_000])
+  expect(hold.read()).toBeNull()
   hold.write(ping(1))
   read[0]?.resolve()
   await time.pass(100)
-  expect(Buffer.concat([hold.read(), hold.read() ?? Buffer.alloc(0)])).toEqual(Buffer.concat([ping(), ping(1)]))
+  expect(said()).toEqual(Buffer.concat([ping(), ping(1)]))
   hold.write(ping(2))
-  await flood(25_000)
-  expect([asked, hold.read()]).toEqual([2, null])
+  await flood(20_000)
+  expect([asked.length, hold.read()]).toEqual([2, null])
   hold.write("data")
   hold.write(ping(3))
   read[1]?.resolve()
   await time.pass(100)
-  expect(Buffer.concat([hold.read(), hold.read() ?? Buffer.alloc(0)])).toEqual(
-    Buffer.concat([ping(2), Buffer.from("data")]),
-  )
+  expect(said()).toEqual(Buffer.concat([ping(2), Buffer.from("data")]))
   hold.destroy()
 })
+
+test.each([
+  [2_000_000, []],
+  [2_200_000, [11_000_000]],
+  [9_000_000, [2 ** 24]],
+])(
+  "of a client that takes %d bytes a second %p are read ahead: its answer stands behind them",
+  async (rate, expected) => {
+    using time = virtualTime()
+    const asked: number[] = []
+    const hold = holdOf(
+      () => true,
+      async (most) => void asked.push(most),
+    )
+    hold.write(ping())
+    expect(await letGoAfter(time, hold, () => hold.heard(rate / 10))).toBe(15_000)
+    expect(asked).toEqual(expected)
+  },
+)
 
 test("nothing is read ahead for a keep-alive that goes beside a server that is quiet", async () => {
   using time = virtualTime()

@@ -1,4 +1,5 @@
 import { Transform, type TransformCallback } from "node:stream"
+import { MAX_AHEAD_BYTES } from "./readAhead.ts"
 
 /** How long the server must have said nothing before it counts as having nothing on the way. */
 const QUIET_MILLIS = 200
@@ -19,6 +20,8 @@ const LIMITS = {
 } as const
 /** So much as kernels usually keep between an API server that has closed and us: what is lost is there, and the answer would stand behind it. */
 const KERNEL_BYTES = 10 * 1024 * 1024
+/** What is read of the server before keep-alives go is so much as the client takes in this time. */
+const AHEAD_MILLIS = 5_000
 /** A client that is behind and takes nothing for this long stands still or has no path, and no answer would get to it. */
 const STANDS_STILL_MILLIS = 400
 /** After a standstill so long as this, what was said meanwhile is read for {@link BULK_QUIET_MILLIS} first. */
@@ -30,8 +33,8 @@ const MAX_HELD_BYTES = 1_024
 export interface OtherDirection {
   /** Bytes of the server wait for the client: here, or in the kernel because nobody reads them. */
   readonly isBehind: () => boolean
-  /** Reads what the server has said already, whatever the client takes: if it has closed, its end is among it. */
-  readonly readAhead: () => Promise<void>
+  /** Reads what the server has said already, at most so many bytes, whatever the client takes: if it has closed, its end is among it. */
+  readonly readAhead: (most: number) => Promise<void>
 }
 
 /**
@@ -126,7 +129,7 @@ export class KeepAliveHold extends Transform {
       if (!this.#mustHold()) this.#release()
       else if (this.#mayHold()) this.#wait()
       else
-        void this.#other.readAhead().then(() => {
+        void this.#readAhead().then(() => {
           if (this.#timer === timer) this.#release()
         })
     }
@@ -139,6 +142,13 @@ export class KeepAliveHold extends Transform {
     const now = performance.now()
     const standsStill = this.#other.isBehind() && this.#counts(this.#heardAt, STANDS_STILL_MILLIS)
     return now < this.#limitAt() || standsStill || now - this.#wentOnAt < BULK_QUIET_MILLIS
+  }
+
+  /** The answer will stand behind that, so it is no more than the client takes in a short time; of a slow one's it would show nothing. */
+  async #readAhead(): Promise<void> {
+    const rate = this.#heardWhileHeld / (performance.now() - this.#heldSince)
+    const most = Math.min(MAX_AHEAD_BYTES, rate * AHEAD_MILLIS)
+    if (most >= KERNEL_BYTES) await this.#other.readAhead(most)
   }
 
   /** A standstill from then until now is over, of the client or of this process: what the server said meanwhile is still to be read. */

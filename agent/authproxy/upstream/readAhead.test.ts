@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, test } from "bun:test"
 import { once } from "node:events"
 import net, { type Socket } from "node:net"
 import { Duplex } from "node:stream"
-import { readAhead } from "./readAhead.ts"
+import { MAX_AHEAD_BYTES, readAhead } from "./readAhead.ts"
 
 const mebibyte = 2 ** 20
 const ping = Buffer.from([0x89, 0x80, 1, 2, 3, 4])
@@ -52,7 +52,7 @@ const session = async (says: (server: Socket) => void) => {
   await once(ours, "connect")
   const { duplex, got, takeAll } = client()
   ours.pipe(duplex)
-  const ahead = () => readAhead(ours, duplex as Socket)
+  const ahead = () => readAhead(ours, duplex as Socket, MAX_AHEAD_BYTES)
   /** Here, for the client. */
   const kept = () => duplex.writableLength + got.bytes
   return { ours, client: duplex, got, takeAll, ahead, kept }
@@ -93,13 +93,13 @@ test("of a server that says nothing more all is read that it had said", async ()
   expect(kept()).toBe(2 * mebibyte)
 })
 
-test("of a server that always has more at most 24 MiB and a chunk are read, and then it is paused again", async () => {
+test("of a server that always has more at most what was asked for and a chunk are read, and then it is paused again", async () => {
   const { ours, ahead, kept } = await session(flood)
   await once(ours, "pause")
   const before = kept()
   await ahead()
   const read = kept() - before
-  expect(read).toBeWithin(1, 25 * mebibyte)
+  expect(read).toBeWithin(1, 17 * mebibyte)
   if (!ours.isPaused()) await once(ours, "pause")
   expect(kept() - before - read).toBeLessThan(mebibyte)
 })
@@ -117,4 +117,35 @@ test("it is done for four sessions at once, until their clients have taken it", 
   await drained
   await fifth!.ahead()
   expect(fifth!.kept()).toBe(2 * mebibyte)
+})
+
+test("a session whose end was read, or comes later, counts as one of the four until its client has taken all, and no longer", async () => {
+  const four = await Promise.all(
+    [true, true, false, false].map(async (early) => {
+      const api = Promise.withResolvers<Socket>()
+      const made = await session((server) => {
+        server.write(Buffer.alloc(2 * mebibyte))
+        if (early) server.end()
+        api.resolve(server)
+      })
+      return { ...made, endLate: async () => early || (await api.promise).end() }
+    }),
+  )
+  const fifth = await session((server) => void server.write(Buffer.alloc(2 * mebibyte)))
+  for (const { ours } of [...four, fifth]) if (!ours.isPaused()) await once(ours, "pause")
+  for (const { ahead } of four) await ahead()
+  for (const { ours, endLate } of four) {
+    const ended = ours.readableEnded || once(ours, "end")
+    await endLate()
+    await ended
+  }
+  await fifth.ahead()
+  expect(fifth.kept()).toBeLessThan(2 * mebibyte)
+  for (const { client, takeAll } of four) {
+    const finished = once(client, "finish")
+    takeAll()
+    await finished
+  }
+  await fifth.ahead()
+  expect(fifth.kept()).toBe(2 * mebibyte)
 })

@@ -18,9 +18,9 @@ export const spliceSockets = (
   let readsAhead = false
   const toServer = new KeepAliveHold({
     isBehind: () => client.writableLength > 0 || server.readableLength > 0 || server.isPaused(),
-    readAhead: async () => {
+    readAhead: async (most) => {
       readsAhead = true
-      await readAhead(server, client)
+      await readAhead(server, client, most)
       readsAhead = false
     },
   })
