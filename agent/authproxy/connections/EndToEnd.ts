@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http"
 import type { Socket } from "node:net"
 import tls from "node:tls"
-import { type HeadFault, HttpFront } from "../../../platform/tlsListener.ts"
+import { type HeadFault, HttpFront, lingeringClose } from "../../../platform/tlsListener.ts"
 import { refusalResponse } from "../../../protocol/status.ts"
 import type { ServerStream } from "../../../protocol/stream/StreamServer.ts"
 import { refusalOf } from "../exchange/answer.ts"
@@ -119,6 +119,8 @@ export class EndToEnd {
             secure.destroy()
           },
         })
+        // The HTTP server's way to close behind an answer: what TLS has written is not yet in the stream when it counts as finished.
+        secure.destroySoon = () => lingeringClose(secure)
         this.#front.serve(secure)
       })
     })
