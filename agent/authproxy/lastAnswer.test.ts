@@ -27,3 +27,19 @@ test("a connection that closes behind an answer stays until the client has close
   closing.socket.end()
   await once(closing.socket, "close")
 })
+
+test("what a client sends behind an answer that closes its connection reaches nobody, though the connection is still there", async () => {
+  const closing = await bench.connect()
+  const later = (name: string) =>
+    request(`POST /api/v1/${name}`, { token: bench.token(), headers: ["Content-Length: 0"] })
+  closing.write(request("POST /api/v1/namespaces/d/configmaps", { headers }))
+  await closing.answer()
+  closing.write("12345678")
+  closing.write(later("second"))
+  await closing.ended
+  closing.write(later("third"))
+  const other = await bench.connect()
+  other.write(later("other"))
+  await other.answer()
+  expect(bench.upstream.heads.map((head) => head.split(" ")[1])).toEqual(["/api/v1/other"])
+})
